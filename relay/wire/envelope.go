@@ -1,0 +1,199 @@
+// Package wire is what travels between participants and the relay: the envelope of every small
+// message, the words of the signalling socket, and the capture time of every frame.
+//
+// An envelope is JSON, so that evidence can be read with a text editor:
+//
+//	{"v":1,"kind":"mark","id":"m-7f3a","msg":"01J…","from":"p-2c","time":81234567,"seq":42,
+//	 "captured":1700000000123456,"body":{…}}
+//
+// Fields and kinds that this version does not know pass through untouched.
+package wire
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+)
+
+// Version is the envelope version that this package writes.
+const Version = 1
+
+// MaxMessage is the size in bytes past which a message is refused. A stroke of 2,000 points is 40 kB.
+const MaxMessage = 256 << 10
+
+// Envelope is one small message. The log is a set of last-writer-wins registers, one for each
+// (Kind, ID); of two messages for the same register the one with the greater (Time, From, Msg) holds.
+type Envelope struct {
+	V    int    `json:"v"`
+	Kind string `json:"kind"`
+	// ID names what the message is about, within its kind: a mark, a participant, a tag.
+	ID string `json:"id"`
+	// Msg is unique to this message; the sender makes it and resends under the same name.
+	Msg string `json:"msg"`
+	// From is the sender's participant ID. The relay writes it, whatever the sender claims.
+	From string `json:"from"`
+	// Time is session time in microseconds, as the sender estimates it; never in the relay's future.
+	Time int64 `json:"time"`
+	// Seq is the position in the room log, given by the relay; 0 where the message is not in the log.
+	Seq uint64 `json:"seq,omitempty"`
+	// Captured names the frame the message speaks of: microseconds on the publisher's clock.
+	Captured int64           `json:"captured,omitempty"`
+	Body     json.RawMessage `json:"body,omitempty"`
+	// Extra holds the fields that this version does not know.
+	Extra map[string]json.RawMessage `json:"-"`
+}
+
+// The kinds that this version writes. Where the body is defined stands beside it.
+const (
+	KindMark        = "mark"        // annotate.Mark: what an author drew
+	KindAnchor      = "anchor"      // annotate.Anchor: where the tracker put it in the world
+	KindParticipant = "participant" // Participant: who is here
+	KindWatch       = "watch"       // Watch: this room wants a machine's telemetry
+	KindMachine     = "machine"     // devices.Machine: units and limits, as the machine was born
+	KindTag         = "tag"         // devices.Reading: the last value of a tag
+	KindAlarm       = "alarm"       // devices.Alarm
+	KindChat        = "chat"        // Chat
+	KindPose        = "pose"        // vision.PoseMessage, on the pose channel
+	KindPointer     = "pointer"     // annotate.Pointer, on the pointer channel
+	KindPing        = "ping"        // Ping, on the pointer channel, answered to its sender only
+	KindPong        = "pong"        // Ping with the relay's times filled in
+)
+
+// Labels and fixed stream IDs of the three data channels; both sides make them, negotiated.
+const (
+	ChannelLog     = "log"     // reliable, ordered
+	ChannelPose    = "pose"    // unordered, no retransmits
+	ChannelPointer = "pointer" // unordered, no retransmits
+
+	ChannelLogID     uint16 = 0
+	ChannelPoseID    uint16 = 1
+	ChannelPointerID uint16 = 2
+)
+
+// Participant is the body of KindParticipant: who is in the room, and since or until when.
+type Participant struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Role   string `json:"role"` // field, expert or viewer
+	Online bool   `json:"online"`
+	// Reason says why a participant is offline: left, lost.
+	Reason string `json:"reason,omitempty"`
+}
+
+// Watch is the body of KindWatch; the envelope's ID is the machine, "<area>/<machine>".
+type Watch struct {
+	On bool `json:"on"`
+}
+
+// Chat is the body of KindChat.
+type Chat struct {
+	Text string `json:"text"`
+}
+
+// Ping is the body of KindPing and KindPong, times as NTP has them: the sender's clock at departure
+// (T0, µs, sender's own clock) and the relay's session time when it arrived and left (T1, T2, µs).
+type Ping struct {
+	T0 int64 `json:"t0"`
+	T1 int64 `json:"t1,omitempty"`
+	T2 int64 `json:"t2,omitempty"`
+}
+
+var errNoKind = errors.New("message has no kind")
+
+// Decode reads one envelope. Errors name what is wrong; nothing of a refused message is kept.
+func Decode(data []byte) (Envelope, error) {
+	if len(data) > MaxMessage {
+		return Envelope{}, fmt.Errorf("message of %d bytes, at most %d are taken", len(data), MaxMessage)
+	}
+	var e Envelope
+	if err := json.Unmarshal(data, &e); err != nil {
+		return Envelope{}, fmt.Errorf("message is not an envelope: %w", err)
+	}
+	return e, e.Valid()
+}
+
+// Valid returns an error that names the first field that cannot be, or nil.
+func (e Envelope) Valid() error {
+	switch {
+	case e.Kind == "":
+		return errNoKind
+	case !isName(e.Kind):
+		return fmt.Errorf("kind %q: letters, digits, - and _ only, at most 64", e.Kind)
+	case len(e.ID) > 256:
+		return fmt.Errorf("id of %d bytes, at most 256", len(e.ID))
+	case len(e.Msg) > 64:
+		return fmt.Errorf("msg of %d bytes, at most 64", len(e.Msg))
+	}
+	return nil
+}
+
+func isName(s string) bool {
+	if len(s) == 0 || len(s) > 64 {
+		return false
+	}
+	for _, c := range s {
+		if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return true
+}
+
+// Encode writes the envelope. It fails only where Body or Extra is not JSON.
+func (e Envelope) Encode() ([]byte, error) { return json.Marshal(e) }
+
+// Newer says whether e wins over old on the same (Kind, ID): the later time, then the greater sender,
+// then the greater message name, so that all replicas agree whatever order they heard them in.
+func (e Envelope) Newer(old Envelope) bool {
+	switch {
+	case e.Time != old.Time:
+		return e.Time > old.Time
+	case e.From != old.From:
+		return e.From > old.From
+	}
+	return e.Msg > old.Msg
+}
+
+// envelope is Envelope without its methods, so that encoding/json does the known fields.
+type envelope Envelope
+
+var knownFields = []string{"v", "kind", "id", "msg", "from", "time", "seq", "captured", "body"}
+
+// UnmarshalJSON keeps the unknown fields in Extra.
+func (e *Envelope) UnmarshalJSON(data []byte) error {
+	var known envelope
+	if err := json.Unmarshal(data, &known); err != nil {
+		return err
+	}
+	var all map[string]json.RawMessage
+	if err := json.Unmarshal(data, &all); err != nil {
+		return err
+	}
+	for _, f := range knownFields {
+		delete(all, f)
+	}
+	*e = Envelope(known)
+	if len(all) > 0 {
+		e.Extra = all
+	}
+	return nil
+}
+
+// MarshalJSON writes the unknown fields back.
+func (e Envelope) MarshalJSON() ([]byte, error) {
+	known, err := json.Marshal(envelope(e))
+	if err != nil || len(e.Extra) == 0 {
+		return known, err
+	}
+	rest := maps.Clone(e.Extra)
+	for _, f := range knownFields {
+		delete(rest, f)
+	}
+	extra, err := json.Marshal(rest)
+	if err != nil || len(rest) == 0 {
+		return known, err
+	}
+	out := append(known[:len(known)-1], ',')
+	return append(out, extra[1:]...), nil
+}

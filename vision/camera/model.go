@@ -1,0 +1,157 @@
+// Package camera is the lens: how a point in front of a camera becomes a pixel, and back.
+package camera
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"strconv"
+	"strings"
+
+	"sightline/vision/geom"
+)
+
+// Model is a pinhole camera with the radial-tangential distortion of OpenCV (Brown-Conrady). All of
+// it is in pixels of a picture of Width x Height, pixel centres at whole numbers. The zero Model is no
+// camera: Valid says so.
+type Model struct {
+	Width  int `json:"w"`
+	Height int `json:"h"`
+	// Fx and Fy are the focal lengths, Cx and Cy the principal point, in pixels.
+	Fx float64 `json:"fx"`
+	Fy float64 `json:"fy"`
+	Cx float64 `json:"cx"`
+	Cy float64 `json:"cy"`
+	// K1, K2 and K3 are the radial, P1 and P2 the tangential coefficients, without unit.
+	K1 float64 `json:"k1,omitempty"`
+	K2 float64 `json:"k2,omitempty"`
+	P1 float64 `json:"p1,omitempty"`
+	P2 float64 `json:"p2,omitempty"`
+	K3 float64 `json:"k3,omitempty"`
+}
+
+// FromFOV guesses a model without distortion from the horizontal field of view in radians.
+func FromFOV(width, height int, fov float64) Model {
+	f := float64(width) / 2 / math.Tan(fov/2)
+	return Model{Width: width, Height: height, Fx: f, Fy: f, Cx: float64(width-1) / 2, Cy: float64(height-1) / 2}
+}
+
+// Valid returns an error that names what is wrong with the model, or nil.
+func (m Model) Valid() error {
+	switch {
+	case m.Width < 16 || m.Height < 16 || m.Width > 16384 || m.Height > 16384:
+		return fmt.Errorf("camera model: picture of %dx%d pixels", m.Width, m.Height)
+	case !(m.Fx > 0) || !(m.Fy > 0) || math.IsInf(m.Fx+m.Fy, 0):
+		return fmt.Errorf("camera model: focal length %g, %g px must be positive", m.Fx, m.Fy)
+	case math.IsNaN(m.Cx+m.Cy+m.K1+m.K2+m.P1+m.P2+m.K3) || math.IsInf(m.Cx+m.Cy+m.K1+m.K2+m.P1+m.P2+m.K3, 0):
+		return errors.New("camera model: a parameter is not a number")
+	}
+	return nil
+}
+
+// Resized returns the model of the same camera for a picture scaled to width x height.
+func (m Model) Resized(width, height int) Model {
+	sx, sy := float64(width)/float64(m.Width), float64(height)/float64(m.Height)
+	r := m
+	r.Width, r.Height = width, height
+	r.Fx, r.Fy = m.Fx*sx, m.Fy*sy
+	r.Cx, r.Cy = (m.Cx+0.5)*sx-0.5, (m.Cy+0.5)*sy-0.5
+	return r
+}
+
+// Project returns the pixel of a point in the camera's frame; ok is false behind the camera.
+func (m Model) Project(c geom.Vec3) (px geom.Vec2, ok bool) {
+	if c[2] <= 1e-9 {
+		return geom.Vec2{}, false
+	}
+	d := m.distort(geom.Vec2{c[0] / c[2], c[1] / c[2]})
+	return geom.Vec2{m.Fx*d[0] + m.Cx, m.Fy*d[1] + m.Cy}, true
+}
+
+// Normalize returns the point x/z, y/z that lands on a pixel: the inverse of Project, by fixed-point
+// iteration where there is distortion.
+func (m Model) Normalize(px geom.Vec2) geom.Vec2 {
+	d := geom.Vec2{(px[0] - m.Cx) / m.Fx, (px[1] - m.Cy) / m.Fy}
+	if m.K1 == 0 && m.K2 == 0 && m.K3 == 0 && m.P1 == 0 && m.P2 == 0 {
+		return d
+	}
+	x := d
+	for range 10 {
+		x = x.Add(d.Sub(m.distort(x)))
+	}
+	return x
+}
+
+// Ray returns the unit direction, in the camera's frame, of what a pixel sees.
+func (m Model) Ray(px geom.Vec2) geom.Vec3 {
+	n := m.Normalize(px)
+	return geom.Vec3{n[0], n[1], 1}.Unit()
+}
+
+// Contains says whether a pixel is in the picture with a margin in pixels to its edges.
+func (m Model) Contains(px geom.Vec2, margin float64) bool {
+	return px[0] >= margin && px[1] >= margin && px[0] <= float64(m.Width-1)-margin && px[1] <= float64(m.Height-1)-margin
+}
+
+func (m Model) distort(n geom.Vec2) geom.Vec2 {
+	x, y := n[0], n[1]
+	r := x*x + y*y
+	k := 1 + r*(m.K1+r*(m.K2+r*m.K3))
+	return geom.Vec2{
+		x*k + 2*m.P1*x*y + m.P2*(r+2*x*x),
+		y*k + m.P1*(r+2*y*y) + 2*m.P2*x*y,
+	}
+}
+
+// Load reads a camera.txt: one row `fx fy cx cy width height [k1 k2 p1 p2 k3]`, # for comments.
+func Load(path string) (Model, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return Model{}, fmt.Errorf("camera model: %w", err)
+	}
+	defer f.Close()
+	m, err := Parse(f)
+	if err != nil {
+		return Model{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+// Parse reads what Load describes. The error names the field that is missing or wrong.
+func Parse(r io.Reader) (Model, error) {
+	sc := bufio.NewScanner(io.LimitReader(r, 1<<16))
+	for sc.Scan() {
+		line := strings.TrimSpace(sc.Text())
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		return parseRow(strings.Fields(line))
+	}
+	if err := sc.Err(); err != nil {
+		return Model{}, err
+	}
+	return Model{}, errors.New("no row `fx fy cx cy width height [k1 k2 p1 p2 k3]` in it")
+}
+
+func parseRow(fields []string) (Model, error) {
+	if len(fields) < 6 {
+		return Model{}, fmt.Errorf("%d numbers, want at least fx fy cx cy width height", len(fields))
+	}
+	var v [11]float64
+	for i, f := range fields[:min(len(fields), len(v))] {
+		x, err := strconv.ParseFloat(f, 64)
+		if err != nil {
+			return Model{}, fmt.Errorf("number %d: %q is not a number", i+1, f)
+		}
+		v[i] = x
+	}
+	if v[4] != math.Trunc(v[4]) || v[5] != math.Trunc(v[5]) || math.Abs(v[4]) > 1e6 || math.Abs(v[5]) > 1e6 {
+		return Model{}, fmt.Errorf("width %g and height %g must be whole pixels", v[4], v[5])
+	}
+	m := Model{Fx: v[0], Fy: v[1], Cx: v[2], Cy: v[3], Width: int(v[4]), Height: int(v[5]),
+		K1: v[6], K2: v[7], P1: v[8], P2: v[9], K3: v[10]}
+	return m, m.Valid()
+}

@@ -1,0 +1,63 @@
+// Package vision holds what tracking tells the rest of the house: where the camera was when a picture
+// was taken, and how sure of it we are. The tracker itself is in vision/track.
+package vision
+
+import (
+	"sightline/vision/camera"
+	"sightline/vision/geom"
+)
+
+// State is where the tracker stands. It is part of every pose message, in these words.
+type State string
+
+// The three states of the tracker.
+const (
+	Initializing State = "initializing" // no map yet: waiting for parallax or a marker
+	Tracking     State = "tracking"     // the pose is known
+	Lost         State = "lost"         // there is a map, and it is not recognised in the picture
+)
+
+// Estimate is what the tracker knows of one frame. It is a value; whoever receives it may keep it.
+type Estimate struct {
+	// Captured names the frame: microseconds on the publisher's clock.
+	Captured int64
+	State    State
+	// PoseCW takes world to camera; only meaningful while Tracking.
+	PoseCW geom.Pose
+	// Map names the world that PoseCW and anchors are in. Another name is another world.
+	Map string
+	// Metric says that lengths are metres; otherwise they are in an arbitrary unit of this map.
+	Metric bool
+	// SigmaPx is the standard deviation, in pixels, of where the pose puts a well-known landmark.
+	SigmaPx float64
+	// Landmarks is how many landmarks the pose rests on.
+	Landmarks int
+	// Reason says in words why the state is not Tracking, or what makes tracking weak. Empty when all is well.
+	Reason string
+}
+
+// PoseMessage is the body of a pose message (relay/wire kind "pose"): an Estimate as it travels, with
+// the camera it was made with, so that a receiver can project into the very same frame.
+type PoseMessage struct {
+	State  State        `json:"state"`
+	Q      geom.Quat    `json:"q"` // rotation of poseCW, x y z w
+	T      geom.Vec3    `json:"t"` // translation of poseCW
+	Map    string       `json:"map,omitempty"`
+	Metric bool         `json:"metric,omitempty"`
+	Sigma  float64      `json:"sigma"` // px
+	Marks  int          `json:"landmarks"`
+	Reason string       `json:"reason,omitempty"`
+	Camera camera.Model `json:"camera"`
+}
+
+// Message returns the estimate as it travels.
+func (e Estimate) Message(m camera.Model) PoseMessage {
+	return PoseMessage{State: e.State, Q: geom.QuatOf(e.PoseCW.R), T: e.PoseCW.T, Map: e.Map, Metric: e.Metric,
+		Sigma: e.SigmaPx, Marks: e.Landmarks, Reason: e.Reason, Camera: m}
+}
+
+// Estimate returns the message as an estimate of the frame captured.
+func (m PoseMessage) Estimate(captured int64) Estimate {
+	return Estimate{Captured: captured, State: m.State, PoseCW: geom.Pose{R: m.Q.Mat(), T: m.T}, Map: m.Map,
+		Metric: m.Metric, SigmaPx: m.Sigma, Landmarks: m.Marks, Reason: m.Reason}
+}
