@@ -1,0 +1,146 @@
+package wire
+
+import (
+	"encoding/json"
+	"fmt"
+)
+
+// SignalType is the first word of a message on the signalling socket.
+type SignalType string
+
+// The words of the signalling socket. The relay always makes the offers, so offers never cross:
+//
+//	client  GET /ws, "Authorization: Bearer TOKEN" (a browser: /ws?token=TOKEN), and optionally a
+//	        "Sightline-Client" header (client=…) with a secret that lets it return as itself
+//	relay   welcome   who you are, which room, when its session began
+//	client  publish   the tracks the client will send, possibly none; again to add tracks
+//	relay   offer     SDP with every candidate, and what each media section is
+//	client  answer    SDP with every candidate
+//	either  error     a code for programs and a text for people; the socket may be closed after it
+//
+// The relay offers again whenever tracks come or go, one offer at a time. A media section is a slot: it
+// stays when its track goes, and may carry another participant's track later, which the offer's table
+// says first. A slot that the table leaves out is idle.
+const (
+	SignalWelcome SignalType = "welcome"
+	SignalPublish SignalType = "publish"
+	SignalOffer   SignalType = "offer"
+	SignalAnswer  SignalType = "answer"
+	SignalError   SignalType = "error"
+)
+
+// The codes of error messages.
+const (
+	CodeBadMessage = "bad-message" // it could not be read; nothing was done
+	CodeTooLarge   = "too-large"   // it is larger than MaxMessage or MaxSignal
+	CodeForbidden  = "forbidden"   // this role may not do that
+	CodeReplaced   = "replaced"    // the same client has joined again; this socket is closed
+	CodeBadSDP     = "bad-sdp"     // the answer does not fit the offer; the socket is closed
+	CodeInternal   = "internal"    // the relay could not do it; its log says why
+	CodeClosing    = "closing"     // the relay is going down; come back
+)
+
+// MaxSignal is the size in bytes past which a signalling message is refused.
+const MaxSignal = 256 << 10
+
+// The kinds of tracks.
+const (
+	Video = "video"
+	Audio = "audio"
+)
+
+// Signal is one message on the signalling socket, JSON in a text frame:
+//
+//	{"type":"welcome","self":{…},"room":"hall-3","session_began":1700000000123456,"session_time":81234567}
+//	{"type":"publish","tracks":[{"name":"camera","kind":"video"}]}
+//	{"type":"offer","sdp":"v=0…","tracks":[{"mid":"1","participant":"p-2c","name":"camera","kind":"video","codec":"video/H264"}]}
+//	{"type":"answer","sdp":"v=0…"}
+//	{"type":"error","code":"forbidden","text":"a viewer may not draw","msg":"01J…"}
+type Signal struct {
+	Type SignalType `json:"type"`
+	// Self and Room say in a welcome who the client is and where.
+	Self *Participant `json:"self,omitempty"`
+	Room string       `json:"room,omitempty"`
+	// SessionBegan is when the room's session began, µs since the Unix epoch on the relay's clock;
+	// SessionTime is the session time when the welcome was written, µs.
+	SessionBegan int64 `json:"session_began,omitempty"`
+	SessionTime  int64 `json:"session_time,omitempty"`
+	// Tracks are what a client publishes, or what the media sections of an offer are.
+	Tracks []SignalTrack `json:"tracks,omitempty"`
+	SDP    string        `json:"sdp,omitempty"`
+	// Code and Text say what is wrong; Msg names the log message it is about, where it is about one.
+	Code string `json:"code,omitempty"`
+	Text string `json:"text,omitempty"`
+	Msg  string `json:"msg,omitempty"`
+}
+
+// SignalTrack is one track in a publish or an offer.
+type SignalTrack struct {
+	// MID is the media section; Up says that the client sends on it, the rest is received.
+	MID string `json:"mid,omitempty"`
+	Up  bool   `json:"up,omitempty"`
+	// Participant is who publishes it; empty in a publish.
+	Participant string `json:"participant,omitempty"`
+	Name        string `json:"name"`
+	Kind        string `json:"kind"`            // video or audio
+	Codec       string `json:"codec,omitempty"` // "video/H264", "audio/opus"; empty on the way up
+}
+
+// DecodeSignal reads one signalling message. Errors name what is wrong.
+func DecodeSignal(data []byte) (Signal, error) {
+	if len(data) > MaxSignal {
+		return Signal{}, fmt.Errorf("signalling message of %d bytes, at most %d are taken", len(data), MaxSignal)
+	}
+	var s Signal
+	if err := json.Unmarshal(data, &s); err != nil {
+		return Signal{}, fmt.Errorf("signalling message is not JSON as it should be: %w", err)
+	}
+	return s, s.Valid()
+}
+
+// Valid returns an error that names the first field that cannot be, or nil.
+func (s Signal) Valid() error {
+	switch s.Type {
+	case SignalWelcome:
+		if s.Self == nil || s.Self.ID == "" {
+			return fmt.Errorf("welcome without a self")
+		}
+	case SignalPublish:
+		return validTracks(s.Tracks)
+	case SignalOffer, SignalAnswer:
+		if s.SDP == "" {
+			return fmt.Errorf("%s without an sdp", s.Type)
+		}
+	case SignalError:
+	case "":
+		return fmt.Errorf("signalling message has no type")
+	default:
+		return fmt.Errorf("signalling message has the unknown type %.40q", string(s.Type))
+	}
+	return nil
+}
+
+// MaxTracks is how many tracks a client may publish.
+const MaxTracks = 8
+
+func validTracks(tracks []SignalTrack) error {
+	if len(tracks) > MaxTracks {
+		return fmt.Errorf("publish of %d tracks, at most %d", len(tracks), MaxTracks)
+	}
+	seen := map[string]bool{}
+	for _, t := range tracks {
+		switch {
+		case !isName(t.Name):
+			return fmt.Errorf("track name %.80q: letters, digits, - and _ only, at most 64", t.Name)
+		case t.Kind != Video && t.Kind != Audio:
+			return fmt.Errorf("track %q is of kind %.40q, want video or audio", t.Name, t.Kind)
+		case seen[t.Name]:
+			return fmt.Errorf("track %q is published twice in one message", t.Name)
+		}
+		seen[t.Name] = true
+	}
+	return nil
+}
+
+// Encode writes the message.
+func (s Signal) Encode() ([]byte, error) { return json.Marshal(s) }
