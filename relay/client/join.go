@@ -1,0 +1,168 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/coder/websocket"
+
+	"sightline/relay/wire"
+)
+
+// InstanceHeader carries Config.Instance to the relay.
+const InstanceHeader = "Sightline-Client"
+
+// JoinError says that the relay will not let this client in; trying again cannot help.
+type JoinError struct {
+	Status int    // HTTP
+	Text   string // the relay's reason
+}
+
+func (e *JoinError) Error() string { return "the relay does not let you in: " + e.Text }
+
+// isFinal says that trying again cannot help.
+func isFinal(err error) bool {
+	var join *JoinError
+	var parse *url.Error
+	return errors.As(err, &join) || errors.Is(err, ErrReplaced) || errors.As(err, &parse) && parse.Op == "parse"
+}
+
+// run lives session after session until the client is closed or cannot come back.
+func (c *Client) run(s *session, err error) {
+	defer close(c.done)
+	for wait := backoff(0); ; wait = wait.next() {
+		if s != nil {
+			began := c.cfg.Now()
+			err = s.live(c.ctx)
+			c.leave(s)
+			if c.cfg.Now().Sub(began) > 5*time.Second {
+				wait = 0
+			}
+		}
+		if c.ctx.Err() != nil {
+			c.setState(Closed, nil)
+			return
+		}
+		if isFinal(err) {
+			c.setState(Closed, err)
+			c.cancel()
+			return
+		}
+		c.setState(Connecting, err)
+		c.log.Info("connecting again", "in", time.Duration(wait), "error", err)
+		select {
+		case <-time.After(wait.jittered()):
+		case <-c.ctx.Done():
+			c.setState(Closed, nil)
+			return
+		}
+		s, err = c.join(c.ctx)
+	}
+}
+
+// backoff is a pause between attempts: 0.25 s, doubled up to 3 s.
+type backoff time.Duration
+
+func (b backoff) next() backoff { return min(max(2*b, backoff(250*time.Millisecond)), backoff(3*time.Second)) }
+
+func (b backoff) jittered() time.Duration {
+	if b == 0 {
+		b = backoff(100 * time.Millisecond)
+	}
+	return time.Duration(b)*3/4 + rand.N(time.Duration(b)/2)
+}
+
+// join opens the signalling socket and reads the welcome.
+func (c *Client) join(ctx context.Context) (*session, error) {
+	address, err := socketURL(c.cfg.URL)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	header := http.Header{"Authorization": {"Bearer " + c.cfg.Token}, InstanceHeader: {c.cfg.Instance}}
+	ws, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: c.cfg.HTTP, HTTPHeader: header})
+	if err != nil {
+		return nil, joinError(resp, err)
+	}
+	ws.SetReadLimit(wire.MaxSignal)
+	_, data, err := ws.Read(ctx)
+	if err != nil {
+		_ = ws.CloseNow()
+		return nil, fmt.Errorf("relay did not say welcome: %w", err)
+	}
+	m, err := wire.DecodeSignal(data)
+	if err != nil || m.Type != wire.SignalWelcome {
+		_ = ws.CloseNow()
+		return nil, fmt.Errorf("relay said %q in place of welcome: %w", m.Type, errors.Join(err, errors.New(m.Text)))
+	}
+	s := &session{c: c, ws: ws, welcome: m, slots: map[string]*slot{}}
+	c.clock.begin(m.SessionTime, c.now())
+	c.mu.Lock()
+	c.self, c.room, c.session = *m.Self, m.Room, s
+	c.mu.Unlock()
+	return s, nil
+}
+
+func (c *Client) leave(s *session) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.session == s {
+		c.session = nil
+	}
+}
+
+// joinError is a JoinError when the relay answered that this client may not come in.
+func joinError(resp *http.Response, err error) error {
+	if resp == nil {
+		return fmt.Errorf("relay cannot be reached: %w", err)
+	}
+	text := ""
+	if resp.Body != nil {
+		body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
+		text = strings.TrimSpace(string(body))
+	}
+	switch resp.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusBadRequest:
+		return &JoinError{Status: resp.StatusCode, Text: text}
+	}
+	return fmt.Errorf("relay answered %s: %s", resp.Status, text)
+}
+
+func socketURL(base string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return "", err
+	}
+	switch u.Scheme {
+	case "http", "ws":
+		u.Scheme = "ws"
+	case "https", "wss":
+		u.Scheme = "wss"
+	default:
+		return "", &url.Error{Op: "parse", URL: base, Err: errors.New("want http://host:port or https://host:port")}
+	}
+	u.Path, u.RawQuery, u.Fragment = strings.TrimSuffix(u.Path, "/")+"/ws", "", ""
+	return u.String(), nil
+}
+
+// ParseLink takes a join link as "relay invite" prints it, http://host:port/join#TOKEN, apart.
+func ParseLink(link string) (base, token string, err error) {
+	u, err := url.Parse(strings.TrimSpace(link))
+	if err != nil {
+		return "", "", err
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.Fragment == "" {
+		return "", "", errors.New("not a join link: want http://host:port/join#TOKEN, as relay invite prints it")
+	}
+	token = u.Fragment
+	u.Path, u.Fragment, u.RawQuery = strings.TrimSuffix(strings.TrimSuffix(u.Path, "/"), "/join"), "", ""
+	return u.String(), token, nil
+}

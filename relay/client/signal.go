@@ -1,0 +1,109 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/coder/websocket"
+	"github.com/pion/webrtc/v4"
+
+	"sightline/relay/wire"
+)
+
+// ErrReplaced ends a client whose Instance has joined again elsewhere.
+var ErrReplaced = errors.New("replaced: the same client has joined again from elsewhere")
+
+func (s *session) readSignals() {
+	for {
+		_, data, err := s.ws.Read(s.ctx)
+		if err != nil {
+			s.fail(fmt.Errorf("signalling socket: %w", err))
+			return
+		}
+		m, err := wire.DecodeSignal(data)
+		if err != nil {
+			s.c.log.Warn("relay sent what cannot be read", "error", err)
+			continue
+		}
+		if err := s.handle(m); err != nil {
+			s.fail(err)
+			return
+		}
+	}
+}
+
+func (s *session) handle(m wire.Signal) error {
+	switch m.Type {
+	case wire.SignalOffer:
+		return s.answer(m)
+	case wire.SignalError:
+		return s.told(m)
+	}
+	return nil
+}
+
+// told takes an error of the relay's.
+func (s *session) told(m wire.Signal) error {
+	err := fmt.Errorf("relay: %s (%s)", m.Text, m.Code)
+	if m.Code == wire.CodeReplaced {
+		return ErrReplaced
+	}
+	if m.Msg == "" {
+		s.c.log.Warn("relay complains", "code", m.Code, "text", m.Text)
+		return nil
+	}
+	e, ok := s.c.outbox.confirm(m.Msg)
+	if !ok {
+		return nil
+	}
+	s.c.log.Warn("relay refused a message", "kind", e.Kind, "id", e.ID, "text", m.Text)
+	if s.c.cfg.OnRefused != nil {
+		s.c.cfg.OnRefused(e, err)
+	}
+	return nil
+}
+
+// answer takes an offer. The table of tracks is taken before the answer leaves, and the relay sends a new
+// track only after the answer, so that no packet is ever read as another participant's.
+func (s *session) answer(m wire.Signal) error {
+	fresh := s.assignSlots(m.Tracks)
+	if err := s.pc.SetRemoteDescription(webrtc.SessionDescription{Type: webrtc.SDPTypeOffer, SDP: m.SDP}); err != nil {
+		return fmt.Errorf("take the relay's offer: %w", err)
+	}
+	answer, err := s.pc.CreateAnswer(nil)
+	if err != nil {
+		return fmt.Errorf("answer the relay's offer: %w", err)
+	}
+	gathered := webrtc.GatheringCompletePromise(s.pc)
+	if err := s.pc.SetLocalDescription(answer); err != nil {
+		return fmt.Errorf("answer the relay's offer: %w", err)
+	}
+	select {
+	case <-gathered:
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
+	}
+	if err := s.send(wire.Signal{Type: wire.SignalAnswer, SDP: s.pc.LocalDescription().SDP}); err != nil {
+		return err
+	}
+	for _, t := range fresh {
+		if s.c.cfg.OnTrack != nil {
+			s.c.cfg.OnTrack(t)
+		}
+	}
+	return nil
+}
+
+func (s *session) send(m wire.Signal) error {
+	data, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.ctx, sendTimeout)
+	defer cancel()
+	if err := s.ws.Write(ctx, websocket.MessageText, data); err != nil {
+		return fmt.Errorf("signalling socket: %w", err)
+	}
+	return nil
+}
