@@ -50,8 +50,9 @@ func NewH264Encoder(c EncoderConfig) (*H264Encoder, error) {
 	}
 	params.BitRate = c.BitRate
 	params.RCMode = openh264.RCBitrateMode
-	// A frame is never skipped: each carries a pose. Too many bits become a coarser picture instead.
-	params.EnableFrameSkip = false
+	// Too many bits become a coarser picture first and, at the coarsest, a picture left out: without that
+	// the codec overshoots a poor network's rate threefold, and what queues up there is delay.
+	params.EnableFrameSkip = true
 	params.IntraPeriod = uint(c.KeyInterval)
 	// One slice, one thread: fewer packets, and the other cores are the tracker's.
 	params.MultipleThreadIdc = 1

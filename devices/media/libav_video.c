@@ -25,6 +25,9 @@ struct sl_video {
 // Pictures larger than this are refused: a damaged header must not take the machine's memory.
 enum { MAX_PIXELS = 8192 * 8192 };
 
+// This many pictures in a row that do not decode are the end of a file.
+enum { MAX_FAILURES = 1000 };
+
 void sl_error(int err, char *text, int size) { av_strerror(err, text, size); }
 
 static sl_video *video_new(void) {
@@ -152,7 +155,8 @@ static int feed(sl_video *v) {
     if (r < 0) {
       if (r != AVERROR_EOF) fault(v, AV_NOPTS_VALUE);
       v->draining = 1;
-      return avcodec_send_packet(v->codec, NULL);
+      avcodec_send_packet(v->codec, NULL); // fails only for what receive will say again
+      return 0;
     }
     if (v->packet->stream_index != v->stream) {
       av_packet_unref(v->packet);
@@ -169,15 +173,17 @@ static int feed(sl_video *v) {
 }
 
 int sl_file_read(sl_video *v, sl_info *info) {
-  for (;;) {
+  for (int failures = 0;;) {
     int r = avcodec_receive_frame(v->codec, v->frame);
     if (r == 0) break;
     if (r == AVERROR_EOF) return SL_NONE;
     if (r != AVERROR(EAGAIN)) { // a picture that does not decode: counted, and on with the next
       fault(v, AV_NOPTS_VALUE);
-      if (v->draining) return SL_NONE;
+      if (++failures > MAX_FAILURES) return r;
+    } else if (v->draining) {
+      return SL_NONE;
     }
-    if (!v->draining && (r = feed(v)) < 0 && r != AVERROR_EOF) return r;
+    if (!v->draining && (r = feed(v)) < 0) return r;
   }
   int64_t pts = v->frame->best_effort_timestamp;
   if (pts == AV_NOPTS_VALUE) pts = v->last_pts == AV_NOPTS_VALUE ? 0 : v->last_pts;
