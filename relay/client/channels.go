@@ -96,7 +96,7 @@ func (s *session) pointed(e wire.Envelope) {
 	now := s.c.cfg.Now()
 	var p wire.Ping
 	if json.Unmarshal(e.Body, &p) == nil {
-		s.c.clock.pong(p.T0, p.T1, p.T2, now.UnixMicro())
+		s.c.clock.pong(p.T0, p.T1, p.T2, s.c.micros(now))
 	}
 	s.mu.Lock()
 	s.lastPong = now
@@ -123,7 +123,7 @@ func (s *session) pingMedia() {
 			s.fail(errors.New("media path is silent"))
 			return
 		}
-		if e, err := s.c.envelope(wire.KindPing, "", 0, 0, wire.Ping{T0: now.UnixMicro()}); err == nil {
+		if e, err := s.c.envelope(wire.KindPing, "", 0, 0, wire.Ping{T0: s.c.micros(now)}); err == nil {
 			if data, err := encode(e); err == nil {
 				_ = sendLossy(s.pointer, data)
 			}

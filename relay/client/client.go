@@ -66,6 +66,7 @@ type Client struct {
 	cfg    Config
 	log    *slog.Logger
 	local  map[string]*LocalTrack
+	base   time.Time // of the client's clock
 	clock  clock
 	outbox outbox
 
@@ -127,7 +128,7 @@ func newClient(cfg Config) (*Client, error) {
 	if cfg.Instance == "" {
 		cfg.Instance = rand.Text()
 	}
-	c := &Client{cfg: cfg, log: cfg.Logger, local: map[string]*LocalTrack{}, state: Connecting,
+	c := &Client{cfg: cfg, log: cfg.Logger, base: cfg.Now(), local: map[string]*LocalTrack{}, state: Connecting,
 		changed: make(chan struct{}), done: make(chan struct{}), outbox: outbox{max: cfg.MaxOutbox}}
 	for _, t := range cfg.Publish {
 		track, err := newLocalTrack(t)

@@ -70,7 +70,9 @@ func (c *Client) run(s *session, err error) {
 // backoff is a pause between attempts: 0.25 s, doubled up to 3 s.
 type backoff time.Duration
 
-func (b backoff) next() backoff { return min(max(2*b, backoff(250*time.Millisecond)), backoff(3*time.Second)) }
+func (b backoff) next() backoff {
+	return min(max(2*b, backoff(250*time.Millisecond)), backoff(3*time.Second))
+}
 
 func (b backoff) jittered() time.Duration {
 	if b == 0 {

@@ -97,15 +97,17 @@ func encode(e wire.Envelope) ([]byte, error) {
 func (c *Client) SessionTime() int64 { return c.clock.session(c.now()) }
 
 // SessionTimeOf converts a time of this machine's clock (Config.Now) to session time, µs.
-func (c *Client) SessionTimeOf(t time.Time) int64 { return c.clock.session(t.UnixMicro()) }
+func (c *Client) SessionTimeOf(t time.Time) int64 { return c.clock.session(c.micros(t)) }
 
 // LocalTime converts session time, µs, to this machine's clock.
 func (c *Client) LocalTime(session int64) time.Time {
-	return time.UnixMicro(c.clock.local(session))
+	return c.base.Add(time.Duration(c.clock.local(session)-c.base.UnixMicro()) * time.Microsecond)
 }
 
 // RTT returns the shortest of the latest round trips to the relay, 0 where none is known yet.
 func (c *Client) RTT() time.Duration { return c.clock.rtt() }
 
-// now is the client's clock in µs; the epoch is Unix's.
-func (c *Client) now() int64 { return c.cfg.Now().UnixMicro() }
+// now is the client's clock in µs. Its epoch is Unix's, but it runs on evenly where the wall clock is set.
+func (c *Client) now() int64 { return c.micros(c.cfg.Now()) }
+
+func (c *Client) micros(t time.Time) int64 { return c.base.UnixMicro() + t.Sub(c.base).Microseconds() }

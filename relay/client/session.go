@@ -30,13 +30,14 @@ type session struct {
 
 	mu       sync.Mutex
 	slots    map[string]*slot // by media section
+	ended    bool             // no more tasks begin
 	lastPong time.Time
 }
 
 // Times of a session. The relay or the network is missed after silence; all below five seconds.
 const (
 	pingEvery   = time.Second
-	silence     = 4 * time.Second
+	silence     = 3500 * time.Millisecond
 	joinTime    = 10 * time.Second // for the first answer of the media path
 	iceLost     = 2 * time.Second
 	iceFailed   = 2 * time.Second
@@ -79,6 +80,7 @@ func (s *session) end() {
 		t.unbind("")
 	}
 	s.mu.Lock()
+	s.ended = true
 	for _, slot := range s.slots {
 		slot.assign(nil)
 	}

@@ -77,10 +77,14 @@ func (s *session) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiv
 		return
 	}
 	s.mu.Lock()
+	if s.ended {
+		s.mu.Unlock()
+		return
+	}
 	slot := s.slot(all[i].Mid())
+	s.tasks.Add(2)
 	s.mu.Unlock()
 	extension := media.ExtensionID(receiver.GetParameters().HeaderExtensions, wire.AbsCaptureTimeURI)
-	s.tasks.Add(2)
 	go func() { // receiver reports and the like: pion acts on them when they are read
 		defer s.tasks.Done()
 		for buf := make([]byte, 1500); ; {
