@@ -1,0 +1,97 @@
+// Package anchoring puts the tracker together as the field client runs it: OpenCV underneath, the
+// mapper on its own goroutine.
+package anchoring
+
+import (
+	"context"
+	"image"
+	"log/slog"
+
+	"sightline/vision"
+	"sightline/vision/camera"
+	"sightline/vision/geom"
+	"sightline/vision/mapping"
+	"sightline/vision/opencv"
+	"sightline/vision/track"
+)
+
+// Config says which camera is tracked and how.
+type Config struct {
+	Camera camera.Model
+	// Markers are the sides in metres of the ArUco markers that give scale, by ID.
+	Markers map[int]float64
+	// NoMarkers leaves markers unread.
+	NoMarkers bool
+	// Sync maps in step with the frames, so that a run repeats exactly.
+	Sync   bool
+	Logger *slog.Logger
+}
+
+// Anchoring is a running tracker and mapper. Its methods are called from one goroutine.
+type Anchoring struct {
+	tracker *track.Tracker
+	mapper  *mapping.Mapper
+	stop    context.CancelFunc
+	ended   chan struct{}
+}
+
+// Start checks the camera and starts the mapper's goroutine; Close ends it.
+func Start(cfg Config) (*Anchoring, error) {
+	if err := cfg.Camera.Valid(); err != nil {
+		return nil, err
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	engine := opencv.Engine{}
+	mc := mapping.Config{Camera: cfg.Camera, Sizes: cfg.Markers, Logger: cfg.Logger}
+	if !cfg.NoMarkers {
+		mc.Finder = engine
+	}
+	mapper := mapping.New(mc)
+	a := &Anchoring{mapper: mapper, ended: make(chan struct{}), tracker: track.New(track.Config{
+		Camera: cfg.Camera, Imager: engine, Solver: engine, Recogniser: engine,
+		Mapper: mapper, Sync: cfg.Sync, Logger: cfg.Logger,
+	})}
+	ctx, stop := context.WithCancel(context.Background())
+	a.stop = stop
+	go func() {
+		defer close(a.ended)
+		mapper.Serve(ctx)
+	}()
+	return a, nil
+}
+
+// Track takes the next frame; see track.Tracker.Track.
+func (a *Anchoring) Track(grey *image.Gray, captured int64) (vision.Estimate, error) {
+	return a.tracker.Track(grey, captured)
+}
+
+// Place asks for a mark to be placed as of the frame it was drawn on; see track.Tracker.Place.
+func (a *Anchoring) Place(id string, captured int64, pixels []geom.Vec2) {
+	a.tracker.Place(id, captured, pixels)
+}
+
+// Forget lets a mark go.
+func (a *Anchoring) Forget(id string) { a.tracker.Forget(id) }
+
+// Placements returns where all marks are.
+func (a *Anchoring) Placements() []track.Placement { return a.tracker.Placements() }
+
+// Markers returns the corners of the markers whose place is known, in the world of the last estimate.
+func (a *Anchoring) Markers() map[int][4]geom.Vec3 {
+	if s := a.mapper.Snapshot(); s != nil {
+		return s.Markers
+	}
+	return nil
+}
+
+// Stages returns the times of the last frame's stages.
+func (a *Anchoring) Stages() track.Stages { return a.tracker.Stages() }
+
+// Close ends the mapper and frees the pictures.
+func (a *Anchoring) Close() {
+	a.stop()
+	<-a.ended
+	a.tracker.Close()
+}

@@ -1,0 +1,84 @@
+// Package mapping owns the map: key frames, landmarks, and the bundle adjustment that makes them agree.
+//
+// One goroutine at a time calls a Mapper (Serve, or the tracker itself where runs must repeat exactly);
+// everybody else reads immutable Snapshots. The world's frame is the first key frame's camera. Its
+// unit is the median depth of the first two views until a marker of known size makes it metres.
+package mapping
+
+import (
+	"image"
+
+	"sightline/vision/geom"
+)
+
+// FeatureID names a point of the scene across pictures. Marker corners have negative IDs, so that they
+// are the same points in every session.
+type FeatureID int64
+
+// MarkerCorner is the ID of corner k (0 to 3, clockwise from the top left) of an ArUco marker.
+func MarkerCorner(marker, k int) FeatureID { return FeatureID(-(4*marker + k) - 1) }
+
+// Observation is one feature in one picture, in normalized camera coordinates.
+type Observation struct {
+	ID FeatureID
+	N  geom.Vec2
+}
+
+// Proposal is a picture that the tracker finds worth keeping.
+type Proposal struct {
+	Captured int64
+	PoseCW   geom.Pose
+	Seen     []Observation
+	// Grey is searched for markers; nil where there is nothing to search. The mapper keeps it no longer
+	// than the call.
+	Grey *image.Gray
+}
+
+// Sighting adds an observation to a key frame that is in the map already.
+type Sighting struct {
+	Captured int64 // the key frame
+	Observation
+}
+
+// Keyframe is a picture the map rests on. It is immutable; a moved key frame is another value.
+type Keyframe struct {
+	Captured int64
+	PoseCW   geom.Pose
+	Seen     []Observation
+}
+
+// Landmark is a point of the map.
+type Landmark struct {
+	P geom.Vec3 // world
+	// Cov is the covariance of P in the map's unit squared, for a measurement error of one pixel.
+	Cov geom.Mat3
+	// Views is the number of key frames that see it.
+	Views int
+}
+
+// Snapshot is the map at one moment. Nobody writes it.
+type Snapshot struct {
+	// Version grows with every change.
+	Version int
+	// Name names the world; another name means that older coordinates are worth nothing.
+	Name string
+	// Unit is how many of the first snapshot's units are one of this one's: coordinates of an older
+	// snapshot of the same world are multiplied by Unit/older.Unit.
+	Unit   float64
+	Metric bool
+	// Keyframes are in the order of capture.
+	Keyframes []*Keyframe
+	Landmarks map[FeatureID]Landmark
+	// Markers are the corners of the markers seen, in the world, by marker ID.
+	Markers map[int][4]geom.Vec3
+}
+
+// Keyframe returns the key frame captured then, or nil.
+func (s *Snapshot) Keyframe(captured int64) *Keyframe {
+	for _, k := range s.Keyframes {
+		if k.Captured == captured {
+			return k
+		}
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package mapping
+
+import (
+	"math"
+
+	"sightline/vision/geom"
+)
+
+// sideSpread is how far the four sides of a square marker may differ before its corners are not yet
+// known well enough to take the scale from them.
+const sideSpread = 0.04
+
+// measureScale makes the world metric as soon as the corners of a marker of known size are landmarks
+// and its four sides agree.
+func (m *Mapper) measureScale() {
+	if m.metric {
+		return
+	}
+	for id, size := range m.cfg.Sizes {
+		c, ok := m.corners(id)
+		if !ok || size <= 0 {
+			continue
+		}
+		if side, ok := squareSide(c); ok {
+			m.rescale(size / side)
+			m.metric = true
+			return
+		}
+	}
+}
+
+// squareSide returns the mean side of a square, or false where the corners are not one.
+func squareSide(c [4]geom.Vec3) (float64, bool) {
+	lo, hi, sum := math.Inf(1), 0.0, 0.0
+	for k := range 4 {
+		l := c[k].Sub(c[(k+1)%4]).Norm()
+		lo, hi, sum = math.Min(lo, l), math.Max(hi, l), sum+l
+	}
+	return sum / 4, lo > 0 && hi-lo < sideSpread*hi
+}
+
+func (m *Mapper) corners(marker int) (c [4]geom.Vec3, ok bool) {
+	for k := range 4 {
+		l, has := m.points[MarkerCorner(marker, k)]
+		if !has || l.Views < 3 {
+			return c, false
+		}
+		c[k] = l.P
+	}
+	return c, true
+}
+
+// markers returns the markers whose four corners are known.
+func (m *Mapper) markers() map[int][4]geom.Vec3 {
+	found := map[int][4]geom.Vec3{}
+	for id := range m.cfg.Sizes {
+		if c, ok := m.corners(id); ok {
+			found[id] = c
+		}
+	}
+	return found
+}

@@ -1,0 +1,133 @@
+package mapping
+
+import (
+	"math"
+	"slices"
+
+	"sightline/vision/geom"
+)
+
+// Support is a point of known depth near the ray of a mark, in the picture the mark was drawn on.
+type Support struct {
+	N geom.Vec2 // normalized coordinates
+	// Inv is the inverse of its depth (z in the camera's frame), Var the variance of that.
+	Inv, Var float64
+}
+
+// Surface is the plane through what a mark points at, in the frame of the camera that saw it.
+type Surface struct {
+	// Inv is the inverse depth at the mark, Var its variance, Slope its derivative by the normalized
+	// coordinates: on a plane, inverse depth is affine in them.
+	Inv, Var float64
+	Slope    geom.Vec2
+}
+
+// Reach is how far from the mark supports are looked for, in normalized coordinates: about 7 degrees.
+const Reach = 0.12
+
+// roughness is by how much of its inverse depth a real surface leaves its plane, per unit of normalized
+// distance: machines are stepped and curved. Supports far from the mark count for less by it.
+const roughness = 0.2
+
+// slopePrior is the standard deviation of a surface's slope in units of its inverse depth: a surface
+// seen at 60 degrees from its normal has 1.7.
+const slopePrior = 1.7
+
+// FitSurface fits a plane to the supports around a mark at n: weighted least squares on inverse depth
+// with Tukey's weights, started from each of the nearest supports, so that of two surfaces the one that
+// the mark is on wins and not their mean. It returns false with fewer than three supports in reach.
+func FitSurface(n geom.Vec2, all []Support) (Surface, bool) {
+	near := nearest(n, all)
+	if len(near) < 3 {
+		return Surface{}, false
+	}
+	var best Surface
+	score := -1.0
+	for _, s := range near[:min(len(near), 6)] {
+		f, w, ok := fitFrom(n, near, s.Inv)
+		if ok && w > score {
+			best, score = f, w
+		}
+	}
+	return best, score > 0 && best.Inv > 0
+}
+
+func nearest(n geom.Vec2, all []Support) []Support {
+	var near []Support
+	for _, s := range all {
+		if s.N.Sub(n).Norm() < Reach {
+			near = append(near, s)
+		}
+	}
+	slices.SortFunc(near, func(a, b Support) int {
+		return cmpFloat(a.N.Sub(n).Norm(), b.N.Sub(n).Norm())
+	})
+	return near[:min(len(near), 40)]
+}
+
+func cmpFloat(a, b float64) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}
+
+// fitFrom iterates from a level surface at one inverse depth, and returns the sum of weights beside the fit.
+func fitFrom(n geom.Vec2, near []Support, start float64) (Surface, float64, bool) {
+	f := Surface{Inv: start}
+	var total, chi2 float64
+	for range 6 {
+		var h geom.Mat3
+		var g geom.Vec3
+		total, chi2 = 0, 0
+		prior := 1 / (slopePrior * start * slopePrior * start)
+		h[4], h[8] = prior, prior
+		for _, s := range near {
+			d := s.N.Sub(n)
+			r := s.Inv - (f.Inv + f.Slope[0]*d[0] + f.Slope[1]*d[1])
+			v := s.Var + square(roughness*start*d.Norm()) + square(0.003*start)
+			w := tukeyWeight(r / (4 * math.Sqrt(v)))
+			if w == 0 {
+				continue
+			}
+			row := geom.Vec3{1, d[0], d[1]}
+			h = h.Add(geom.Outer(row, row).Scale(w / v))
+			g = g.Add(row.Scale(w / v * s.Inv))
+			// A support counts towards the decision between surfaces the more the nearer it is.
+			total += w * start * start / v
+			chi2 += w * r * r / v
+		}
+		inv, ok := h.Inverse()
+		if !ok || total == 0 {
+			return f, 0, false
+		}
+		x := inv.MulVec(g)
+		f = Surface{Inv: x[0], Slope: geom.Vec2{x[1], x[2]}, Var: inv[0]}
+	}
+	f.Var *= math.Max(1, chi2/math.Max(1, float64(len(near))/2))
+	d := near[0].N.Sub(n).Norm()
+	f.Var += square(roughness*f.Inv*d) / 2
+	return f, total, true
+}
+
+func square(x float64) float64 { return x * x }
+
+func tukeyWeight(r float64) float64 {
+	if r <= -1 || r >= 1 {
+		return 0
+	}
+	return square(1 - r*r)
+}
+
+// At returns the inverse depth of the plane at another point, d away from the mark in normalized coordinates.
+func (s Surface) At(d geom.Vec2) float64 { return s.Inv + s.Slope[0]*d[0] + s.Slope[1]*d[1] }
+
+// Normal returns the unit normal of the plane in the camera's frame, towards the camera. A plane
+// a·x + b·y + c·z = 1 has inverse depth a·nx + b·ny + c.
+func (s Surface) Normal(n geom.Vec2) geom.Vec3 {
+	v := geom.Vec3{s.Slope[0], s.Slope[1], s.Inv - s.Slope[0]*n[0] - s.Slope[1]*n[1]}
+	return v.Unit().Scale(-1)
+}

@@ -1,0 +1,194 @@
+package track
+
+import (
+	"math"
+	"slices"
+
+	"sightline/vision/geom"
+	"sightline/vision/mapping"
+)
+
+// PlacementState says how far a mark has come into the world.
+type PlacementState int
+
+// The states of a placement.
+const (
+	Waiting PlacementState = iota // for a map, or for the surface to be known
+	Placed
+	Refused // the frame is forgotten, or the pixel is outside it
+)
+
+// Point is where one pixel of a mark is in the world.
+type Point struct {
+	P      geom.Vec3
+	Normal geom.Vec3 // of the surface, towards the camera that saw it
+	Cov    geom.Mat3 // of P
+}
+
+// Placement is where a mark is, in the map called Map.
+type Placement struct {
+	ID     string
+	State  PlacementState
+	Reason string // in words, unless Placed
+	Map    string
+	Metric bool
+	Points []Point // one for one with the mark's pixels
+	// Changed grows when the placement did.
+	Changed int
+}
+
+// anchor is a mark to be kept in its place: the frame it was drawn on is kept with it.
+type anchor struct {
+	Placement
+	pixels []geom.Vec2
+	frame  *frame
+	tries  int // how often seeds were sown
+	since  int64
+	seen   int // version of the map it was last placed in
+}
+
+// pixelSigma is how exactly a person points, in pixels; it is not part of the covariance, which speaks
+// of what the tracker knows. lateralSigma is the error across the ray.
+const lateralSigma = 0.4
+
+// Place asks for a mark's pixels, drawn on the frame captured then, to be placed in the world. A mark
+// placed before under the same ID is replaced. The answer is in Placements, at once or later.
+func (t *Tracker) Place(id string, captured int64, pixels []geom.Vec2) {
+	if _, has := t.anchors[id]; !has {
+		t.order = append(t.order, id)
+	}
+	a := &anchor{Placement: Placement{ID: id}, pixels: slices.Clone(pixels)}
+	t.anchors[id] = a
+	f := t.find(captured)
+	if f == nil {
+		a.State, a.Reason = Refused, "the frame it was drawn on is no longer remembered: draw it again"
+		return
+	}
+	// The anchor's own copy: seeds are added to it, and the history may forget the frame.
+	own := *f
+	own.picture = nil
+	own.features = slices.Clone(f.features)
+	a.frame, a.since = &own, f.captured
+	a.Reason = "waiting for parallax: move sideways"
+	if t.snapshot != nil {
+		t.renew(a)
+	}
+}
+
+// Forget lets a mark go.
+func (t *Tracker) Forget(id string) {
+	if _, has := t.anchors[id]; has {
+		delete(t.anchors, id)
+		t.order = slices.DeleteFunc(t.order, func(o string) bool { return o == id })
+	}
+}
+
+// Placements returns where all marks are, in the order of their first Place. The points are shared and
+// must not be written.
+func (t *Tracker) Placements() []Placement {
+	out := make([]Placement, 0, len(t.order))
+	for _, id := range t.order {
+		out = append(out, t.anchors[id].Placement)
+	}
+	return out
+}
+
+// Frames returns the capture times of the frames that a mark may still name, oldest first.
+func (t *Tracker) Frames() []int64 {
+	out := make([]int64, len(t.history))
+	for i, f := range t.history {
+		out[i] = f.captured
+	}
+	return out
+}
+
+// refreshAnchors places marks again where the map has changed since.
+func (t *Tracker) refreshAnchors() {
+	if t.snapshot == nil {
+		return
+	}
+	for _, id := range t.order {
+		a := t.anchors[id]
+		if a.State != Refused && a.seen != t.snapshot.Version {
+			t.renew(a)
+		}
+	}
+}
+
+// renew places a mark in the map as it is now.
+func (t *Tracker) renew(a *anchor) {
+	a.seen = t.snapshot.Version
+	if !t.settle(a.frame) {
+		if a.State == Placed && a.Map == t.snapshot.Name {
+			return // keep the place it has: the map has grown past the frame
+		}
+		a.State, a.Reason, a.Points = Waiting, "waiting for parallax: move sideways", nil
+		return
+	}
+	if a.tries < 3 {
+		a.tries++
+		t.sow(a)
+	}
+	support := t.depthsIn(a.frame)
+	points := make([]Point, len(a.pixels))
+	for i, px := range a.pixels {
+		p, ok := t.surfacePoint(a.frame, px, support)
+		if !ok {
+			if a.State != Placed || a.Map != t.snapshot.Name {
+				a.State, a.Reason, a.Points = Waiting, "surface without texture: move sideways, or mark a spot beside it", nil
+			}
+			return
+		}
+		points[i] = p
+	}
+	a.State, a.Reason, a.Points = Placed, "", points
+	a.Map, a.Metric = t.snapshot.Name, t.snapshot.Metric
+	a.Changed++
+}
+
+// depthsIn are the points of known depth in a frame.
+func (t *Tracker) depthsIn(f *frame) []mapping.Support {
+	var out []mapping.Support
+	for _, ft := range f.features {
+		l, has := t.snapshot.Landmarks[ft.id]
+		if !has || t.residual(f, l.P, ft.n) > 2.5 {
+			continue
+		}
+		c := f.poseCW.Apply(l.P)
+		if c[2] <= 0 {
+			continue
+		}
+		axis := f.poseCW.R.MulVecT(geom.Vec3{0, 0, 1})
+		varZ := axis.Dot(l.Cov.MulVec(axis)) * measureSigma * measureSigma
+		inv := 1 / c[2]
+		out = append(out, mapping.Support{N: ft.n, Inv: inv, Var: varZ * inv * inv * inv * inv})
+	}
+	return out
+}
+
+// measureSigma is the standard deviation of one followed observation in pixels; landmarks' covariances
+// are for one pixel.
+const measureSigma = 0.5
+
+// surfacePoint puts one pixel of a frame on the surface around it.
+func (t *Tracker) surfacePoint(f *frame, px geom.Vec2, support []mapping.Support) (Point, bool) {
+	n := t.cam.Normalize(px)
+	s, ok := mapping.FitSurface(n, support)
+	if !ok || s.Inv <= 0 {
+		return Point{}, false
+	}
+	z := 1 / s.Inv
+	poseWC := f.poseCW.Inverse()
+	c := geom.Vec3{n[0] * z, n[1] * z, z}
+	ray := c.Unit()
+	// Along the ray the depth's error, across it the pixel's.
+	along := math.Sqrt(s.Var) * z * z * c.Norm() / z
+	across := lateralSigma * z / t.focal
+	cov := geom.Outer(ray, ray).Scale(along*along - across*across).Add(geom.Identity3.Scale(across * across))
+	r := poseWC.R
+	return Point{
+		P:      poseWC.Apply(c),
+		Normal: r.MulVec(s.Normal(n)),
+		Cov:    r.Mul(cov).Mul(r.Transpose()),
+	}, true
+}

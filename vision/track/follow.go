@@ -1,0 +1,266 @@
+package track
+
+import (
+	"fmt"
+	"image"
+	"math"
+
+	"sightline/vision"
+	"sightline/vision/geom"
+	"sightline/vision/mapping"
+	"sightline/vision/solve"
+)
+
+func (t *Tracker) prepare(grey *image.Gray, captured int64) (*frame, error) {
+	defer t.times.start(StagePyramid)()
+	b := grey.Bounds()
+	if b.Dx() != t.cam.Width || b.Dy() != t.cam.Height {
+		return nil, fmt.Errorf("picture of %dx%d pixels, but the camera model is for %dx%d: give the camera.txt of this source or its field of view", b.Dx(), b.Dy(), t.cam.Width, t.cam.Height)
+	}
+	if t.last != nil && captured <= t.last.captured {
+		return nil, fmt.Errorf("frame of %d µs after one of %d µs: capture times must grow", captured, t.last.captured)
+	}
+	g := image.NewGray(image.Rect(0, 0, b.Dx(), b.Dy()))
+	for y := range b.Dy() {
+		i := grey.PixOffset(b.Min.X, b.Min.Y+y)
+		copy(g.Pix[y*g.Stride:(y+1)*g.Stride], grey.Pix[i:i+b.Dx()])
+	}
+	p, err := t.cfg.Imager.Prepare(g)
+	if err != nil {
+		return nil, err
+	}
+	return &frame{captured: captured, grey: g, picture: p}, nil
+}
+
+// picture returns the prepared picture of a frame that may have had to make room for newer ones.
+func (t *Tracker) picture(f *frame) (Picture, error) {
+	if f.picture == nil {
+		p, err := t.cfg.Imager.Prepare(f.grey)
+		if err != nil {
+			return nil, err
+		}
+		f.picture = p
+	}
+	return f.picture, nil
+}
+
+// follow finds the last frame's features in this one.
+func (t *Tracker) follow(f *frame) error {
+	defer t.times.start(StageFlow)()
+	if t.last == nil || len(t.last.features) == 0 {
+		return nil
+	}
+	from, err := t.picture(t.last)
+	if err != nil {
+		return err
+	}
+	at := make([]geom.Vec2, len(t.last.features))
+	for i, ft := range t.last.features {
+		at[i] = ft.px
+	}
+	found, ok, err := t.flowBothWays(from, f.picture, at, t.guesses(f))
+	if err != nil {
+		return err
+	}
+	for i, ft := range t.last.features {
+		if ok[i] {
+			ft.px, ft.n = found[i], t.cam.Normalize(found[i])
+			f.features = append(f.features, ft)
+		}
+	}
+	return nil
+}
+
+// flowBothWays follows points forth and back, and keeps those that return to where they started.
+func (t *Tracker) flowBothWays(from, to Picture, at, guess []geom.Vec2) ([]geom.Vec2, []bool, error) {
+	found, ok, err := t.cfg.Imager.Flow(from, to, at, guess)
+	if err != nil {
+		return nil, nil, err
+	}
+	back, okBack, err := t.cfg.Imager.Flow(to, from, found, at)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i := range ok {
+		ok[i] = ok[i] && okBack[i] && back[i].Sub(at[i]).Norm() < returnLimit && t.cam.Contains(found[i], 4)
+	}
+	return found, ok, nil
+}
+
+// guesses says where each feature of the last frame should be now: landmarks by the predicted pose, all
+// others by the predicted turn of the camera.
+func (t *Tracker) guesses(f *frame) []geom.Vec2 {
+	out := make([]geom.Vec2, len(t.last.features))
+	for i, ft := range t.last.features {
+		out[i] = ft.px
+	}
+	if t.state != vision.Tracking || !t.last.tracked {
+		return out
+	}
+	pred := t.predict(f)
+	turn := pred.R.Mul(t.last.poseCW.R.Transpose())
+	for i, ft := range t.last.features {
+		c := turn.MulVec(geom.Vec3{ft.n[0], ft.n[1], 1})
+		if l, has := t.snapshot.Landmarks[ft.id]; has {
+			c = pred.Apply(l.P)
+		}
+		if px, ok := t.cam.Project(c); ok && t.cam.Contains(px, 0) {
+			out[i] = px
+		}
+	}
+	return out
+}
+
+// predict says where the camera should be now, if it went on moving as between the last two frames.
+func (t *Tracker) predict(f *frame) geom.Pose {
+	p := t.last.poseCW
+	n := len(t.history)
+	if n < 2 || !t.history[n-2].tracked || t.history[n-2].world != t.last.world {
+		return p
+	}
+	before := t.history[n-2]
+	dt, prev := float64(f.captured-t.last.captured), float64(t.last.captured-before.captured)
+	if prev <= 0 || dt > 4*prev {
+		return p
+	}
+	step := p.Mul(before.scaledTo(t.last.unit).Inverse())
+	k := math.Min(dt/prev, 2)
+	return geom.Pose{R: geom.ExpSO3(geom.LogSO3(step.R).Scale(k)), T: step.T.Scale(k)}.Mul(p)
+}
+
+// scaledTo returns the frame's pose in another unit of the same world.
+func (f *frame) scaledTo(unit float64) geom.Pose {
+	p := f.poseCW
+	if f.unit > 0 {
+		p.T = p.T.Scale(unit / f.unit)
+	}
+	return p
+}
+
+// sightings are the features of a frame that are landmarks of the map, and their indices.
+func (t *Tracker) sightings(f *frame) ([]solve.Sighting, []int) {
+	if t.snapshot == nil {
+		return nil, nil
+	}
+	s := make([]solve.Sighting, 0, len(f.features))
+	at := make([]int, 0, len(f.features))
+	for i, ft := range f.features {
+		if l, has := t.snapshot.Landmarks[ft.id]; has {
+			s = append(s, solve.Sighting{P: l.P, N: ft.n, Sigma: sigmaPx})
+			at = append(at, i)
+		}
+	}
+	return s, at
+}
+
+// locate takes the pose of a frame from its landmarks, started from a prediction; false where they do
+// not agree on one. Features that disagree twice are given up.
+func (t *Tracker) locate(f *frame, start geom.Pose) bool {
+	s, at := t.sightings(f)
+	res, ok := t.solvePose(s, start)
+	if !ok {
+		return false
+	}
+	t.setPose(f, res)
+	for k, i := range at {
+		if res.Inlier[k] {
+			f.features[i].strikes = 0
+		} else {
+			f.features[i].strikes++
+		}
+	}
+	kept := f.features[:0]
+	for _, ft := range f.features {
+		if ft.strikes < 2 {
+			kept = append(kept, ft)
+		}
+	}
+	f.features = kept
+	return true
+}
+
+// solvePose refines from the prediction and, where that fails, from RANSAC.
+func (t *Tracker) solvePose(s []solve.Sighting, start geom.Pose) (solve.PoseResult, bool) {
+	if len(s) < minInliers {
+		return solve.PoseResult{}, false
+	}
+	good := func(r solve.PoseResult) bool {
+		return r.Inliers >= minInliers && 2*r.Inliers >= len(s) && r.Cov != nil
+	}
+	res := solve.Pose(start, s, t.focal)
+	if good(res) {
+		return res, true
+	}
+	world, seen := make([]geom.Vec3, len(s)), make([]geom.Vec2, len(s))
+	for i, o := range s {
+		world[i], seen[i] = o.P, o.N
+	}
+	p, _, ok, err := t.cfg.Solver.PnP(world, seen, 3*sigmaPx/t.focal)
+	if err != nil || !ok {
+		return res, false
+	}
+	again := solve.Pose(p, s, t.focal)
+	return again, again.Inliers >= minInliers && 3*again.Inliers >= len(s) && again.Cov != nil
+}
+
+func (t *Tracker) setPose(f *frame, res solve.PoseResult) {
+	f.tracked, f.poseCW, f.cov, f.rms = true, res.PoseCW, res.Cov, res.RMS
+	f.unit, f.world = t.snapshot.Unit, t.snapshot.Name
+}
+
+func (t *Tracker) countLandmarks(f *frame) int {
+	n := 0
+	for _, ft := range f.features {
+		if _, has := t.snapshot.Landmarks[ft.id]; has {
+			n++
+		}
+	}
+	return n
+}
+
+// poseSigmaPx is the standard deviation of where the pose puts a point in the middle of the view at the
+// landmarks' mean depth, from the pose's covariance scaled by the residuals it left.
+func (t *Tracker) poseSigmaPx(f *frame) float64 {
+	z, n := 0.0, 0
+	for _, ft := range f.features {
+		if l, has := t.snapshot.Landmarks[ft.id]; has {
+			z += f.poseCW.Apply(l.P)[2]
+			n++
+		}
+	}
+	if n == 0 || f.cov == nil {
+		return 0
+	}
+	z /= float64(n)
+	// A point c = (0,0,z) moves by w×c + v = (w_y·z + v_x, -w_x·z + v_y, …).
+	x := f.cov[7]*z*z + f.cov[21] + 2*z*f.cov[9]
+	y := f.cov[0]*z*z + f.cov[28] - 2*z*f.cov[4]
+	sigma := t.focal / z * math.Sqrt(math.Max(x, y))
+	return math.Max(sigma*math.Max(f.rms/sigmaPx, 0.3), 0.1)
+}
+
+// replenish finds new corners where there are too few features, away from those there are.
+func (t *Tracker) replenish(f *frame) error {
+	if len(f.features) >= targetFeatures/2 && !t.policy.wantsCorners {
+		return nil
+	}
+	defer t.times.start(StageCorners)()
+	t.policy.wantsCorners = false
+	taken := make([]geom.Vec2, len(f.features))
+	for i, ft := range f.features {
+		taken[i] = ft.px
+	}
+	fresh, err := t.cfg.Imager.Corners(f.picture, taken, targetFeatures-len(taken), float64(t.cam.Width)/50)
+	if err != nil {
+		return err
+	}
+	for _, px := range fresh {
+		f.features = append(f.features, feature{id: t.newID(), px: px, n: t.cam.Normalize(px)})
+	}
+	return nil
+}
+
+func (t *Tracker) newID() mapping.FeatureID {
+	t.nextID++
+	return t.nextID
+}

@@ -1,0 +1,94 @@
+package track
+
+import (
+	"cmp"
+	"slices"
+
+	"sightline/vision/geom"
+	"sightline/vision/solve"
+)
+
+// preparedKeyframes is how many key frames stay prepared for following, beside the last two frames: a
+// prepared picture of 640x480 holds 2.5 MB, a grey one 0.3 MB.
+const preparedKeyframes = 8
+
+// remember puts the frame into the history and lets go what is too old.
+func (t *Tracker) remember(f *frame) {
+	t.last = f
+	t.history = append(t.history, f)
+	oldest := f.captured - t.cfg.History.Microseconds()
+	gone := 0
+	for gone < len(t.history)-2 && t.history[gone].captured < oldest {
+		if t.keep[t.history[gone].captured] == nil {
+			t.history[gone].drop()
+		}
+		gone++
+	}
+	t.history = slices.Delete(t.history, 0, gone)
+	t.dropPictures()
+}
+
+// dropPictures frees the prepared pictures that are not of the last two frames or of the newest key frames.
+func (t *Tracker) dropPictures() {
+	var kept []*frame
+	for _, f := range t.keep {
+		if f.picture != nil {
+			kept = append(kept, f)
+		}
+	}
+	slices.SortFunc(kept, func(a, b *frame) int { return cmp.Compare(b.captured, a.captured) })
+	for _, f := range kept[min(len(kept), preparedKeyframes):] {
+		if f != t.last {
+			f.drop()
+		}
+	}
+	for _, f := range t.history[:max(0, len(t.history)-2)] {
+		if t.keep[f.captured] == nil {
+			f.drop()
+		}
+	}
+}
+
+// find returns the frame of that name if it is still remembered.
+func (t *Tracker) find(captured int64) *frame {
+	i, ok := slices.BinarySearchFunc(t.history, captured, func(f *frame, c int64) int { return cmp.Compare(f.captured, c) })
+	if ok {
+		return t.history[i]
+	}
+	return t.keep[captured]
+}
+
+// settle renews the pose of a remembered frame in the map as it is now, from what was seen in it.
+func (t *Tracker) settle(f *frame) bool {
+	s, _ := t.sightings(f)
+	start := f.poseCW
+	switch {
+	case f.tracked && f.world == t.snapshot.Name:
+		start = f.scaledTo(t.snapshot.Unit)
+	default:
+		k := t.keyframeNear(f.captured)
+		start = k
+	}
+	res, ok := t.solvePose(s, start)
+	if !ok {
+		return false
+	}
+	t.setPose(f, res)
+	return true
+}
+
+// keyframeNear is the pose of the key frame captured nearest in time.
+func (t *Tracker) keyframeNear(captured int64) geom.Pose {
+	best, gap := geom.IdentityPose, int64(1)<<62
+	for _, k := range t.snapshot.Keyframes {
+		if d := max(k.Captured-captured, captured-k.Captured); d < gap {
+			best, gap = k.PoseCW, d
+		}
+	}
+	return best
+}
+
+// residual is the reprojection error in pixels of a landmark in a remembered frame.
+func (t *Tracker) residual(f *frame, p geom.Vec3, n geom.Vec2) float64 {
+	return solve.ReprojectionPx(f.poseCW, p, n, t.focal)
+}

@@ -1,0 +1,140 @@
+package track
+
+import (
+	"math"
+	"slices"
+
+	"sightline/vision/geom"
+	"sightline/vision/mapping"
+)
+
+// keyframePolicy decides when a frame is worth keeping; making it one stands apart (maybeKeyframe).
+type keyframePolicy struct {
+	poseCW       geom.Pose
+	unit         float64
+	captured     int64
+	landmarks    int
+	depth        float64
+	wantsCorners bool
+}
+
+// Limits of the policy.
+const (
+	// stepShare is the baseline that makes a new view, as a share of the scene's depth: 4 % is 2.3 degrees
+	// of parallax, twice what a landmark needs.
+	stepShare = 0.04
+	// turnStep is the turn of the camera that does, in radians: a tenth of a usual field of view.
+	turnStep = 0.1
+	// lossShare is the share of the last key frame's landmarks below which new ones are needed.
+	lossShare = 0.6
+	// leastGap is the time between key frames in microseconds that leaves the mapper its breath.
+	leastGap = 100_000
+)
+
+func (k *keyframePolicy) made(t *Tracker, f *frame) {
+	*k = keyframePolicy{poseCW: f.poseCW, unit: f.unit, captured: f.captured, landmarks: t.countLandmarks(f),
+		depth: t.medianDepth(f), wantsCorners: true}
+}
+
+// wants says whether the frame shows enough that the map has not seen.
+func (k *keyframePolicy) wants(f *frame, landmarks int) bool {
+	if f.captured-k.captured < leastGap {
+		return false
+	}
+	was := frame{poseCW: k.poseCW, unit: k.unit}
+	step := f.poseCW.Centre().Sub(was.scaledTo(f.unit).Centre()).Norm()
+	turn := geom.LogSO3(f.poseCW.R.Mul(k.poseCW.R.Transpose())).Norm()
+	depth := k.depth * f.unit / k.unit
+	return step > stepShare*depth || turn > turnStep || float64(landmarks) < lossShare*float64(k.landmarks)
+}
+
+func (t *Tracker) maybeKeyframe(f *frame) {
+	if !t.policy.wants(f, t.countLandmarks(f)) {
+		return
+	}
+	p := mapping.Proposal{Captured: f.captured, PoseCW: f.poseCW, Seen: f.observations(), Grey: f.grey}
+	unit := t.snapshot.Unit
+	mapper := t.cfg.Mapper
+	taken := t.onMapper(false, func() {
+		if now := mapper.Snapshot(); now != nil {
+			p.PoseCW.T = p.PoseCW.T.Scale(now.Unit / unit)
+			mapper.Insert(p)
+		}
+	})
+	if taken {
+		t.keep[f.captured] = f
+		t.policy.made(t, f)
+	}
+}
+
+// medianDepth is the median depth of the landmarks that a frame sees.
+func (t *Tracker) medianDepth(f *frame) float64 {
+	var z []float64
+	for _, ft := range f.features {
+		if l, has := t.snapshot.Landmarks[ft.id]; has {
+			z = append(z, f.poseCW.Apply(l.P)[2])
+		}
+	}
+	if len(z) == 0 {
+		return 1
+	}
+	slices.Sort(z)
+	return z[len(z)/2]
+}
+
+// nearestKeyframe is the key frame of the map whose view is most like a pose's, of those whose picture
+// is at hand.
+func (t *Tracker) nearestKeyframe(pose geom.Pose, depth float64) (*mapping.Keyframe, *frame) {
+	var best *mapping.Keyframe
+	score := math.Inf(1)
+	for _, k := range t.snapshot.Keyframes {
+		if t.keep[k.Captured] == nil {
+			continue
+		}
+		turn := geom.LogSO3(k.PoseCW.R.Mul(pose.R.Transpose())).Norm()
+		step := k.PoseCW.Centre().Sub(pose.Centre()).Norm() / depth
+		if s := turn + step; s < score {
+			best, score = k, s
+		}
+	}
+	if best == nil {
+		return nil, nil
+	}
+	return best, t.keep[best.Captured]
+}
+
+// takeSnapshot looks whether the mapper has a newer map, and lets go the pictures of key frames that
+// are no longer in it.
+func (t *Tracker) takeSnapshot() {
+	s := t.cfg.Mapper.Snapshot()
+	if s == nil || t.snapshot == s {
+		return
+	}
+	t.snapshot = s
+	in := map[int64]bool{}
+	newest := int64(0)
+	for _, k := range s.Keyframes {
+		in[k.Captured] = true
+		newest = max(newest, k.Captured)
+	}
+	for c, f := range t.keep {
+		if !in[c] && c < newest {
+			if !slices.Contains(t.history, f) && f != t.last {
+				f.drop()
+			}
+			delete(t.keep, c)
+		}
+	}
+	if t.last != nil && t.last.tracked {
+		t.relocateLast()
+	}
+}
+
+// relocateLast brings the last frame's pose into the new map, so that the prediction starts from it.
+func (t *Tracker) relocateLast() {
+	if t.last.world == t.snapshot.Name && t.last.unit == t.snapshot.Unit {
+		return
+	}
+	t.last.poseCW = t.last.scaledTo(t.snapshot.Unit)
+	t.last.unit, t.last.world = t.snapshot.Unit, t.snapshot.Name
+}

@@ -1,0 +1,220 @@
+// Package track finds where the camera is in every frame, and where in the world a mark belongs.
+//
+// A Tracker follows features from frame to frame, takes the camera's pose from those that are landmarks
+// of the map, proposes key frames to the mapper, and keeps two seconds of frames so that a mark can be
+// placed as of the frame it was drawn on. It is owned by one goroutine.
+package track
+
+import (
+	"image"
+	"log/slog"
+	"time"
+
+	"sightline/vision"
+	"sightline/vision/camera"
+	"sightline/vision/geom"
+	"sightline/vision/mapping"
+)
+
+// Picture is a picture prepared for following features. Close frees it.
+type Picture interface{ Close() }
+
+// Motion is one hypothesis of how the camera moved from a picture A to a picture B: poseBA takes A's
+// camera frame to B's, with a translation of length one. Inlier tells which pairs agree.
+type Motion struct {
+	PoseBA geom.Pose
+	Inlier []bool
+}
+
+// Imager follows features (implemented by vision/opencv).
+type Imager interface {
+	Prepare(g *image.Gray) (Picture, error)
+	// Flow follows points (pixels) from one picture to another, each from its guess.
+	Flow(from, to Picture, at, guess []geom.Vec2) (found []geom.Vec2, ok []bool, err error)
+	// Corners returns up to most corners, at least distance pixels apart and from those taken.
+	Corners(p Picture, taken []geom.Vec2, most int, distance float64) ([]geom.Vec2, error)
+}
+
+// Solver finds poses among outliers (implemented by vision/opencv). Coordinates are normalized, and so
+// are thresholds.
+type Solver interface {
+	Motions(a, b []geom.Vec2, threshold float64) ([]Motion, error)
+	PnP(world []geom.Vec3, seen []geom.Vec2, threshold float64) (poseCW geom.Pose, inlier []bool, ok bool, err error)
+}
+
+// Recogniser matches a picture against known ones by what it looks like (implemented by vision/opencv).
+type Recogniser interface {
+	// Match returns pairs of indices into a and b, points in pixels of the two pictures that look alike.
+	Match(a, b *image.Gray, ptsA, ptsB []geom.Vec2) ([][2]int, error)
+}
+
+// Config is what a Tracker needs.
+type Config struct {
+	Camera     camera.Model
+	Imager     Imager
+	Solver     Solver
+	Recogniser Recogniser // nil: a lost tracker only looks where it was last
+	Mapper     *mapping.Mapper
+	// Sync maps in step with the frames, on the tracker's goroutine, so that a run repeats exactly.
+	Sync   bool
+	Logger *slog.Logger
+	// History is for how long a frame can still be drawn on; 0 means two seconds.
+	History time.Duration
+}
+
+// Tracker is the state machine. All methods are called from one goroutine.
+type Tracker struct {
+	cfg   Config
+	cam   camera.Model
+	focal float64
+
+	state    vision.State
+	reason   string
+	snapshot *mapping.Snapshot
+	last     *frame // the frame before this one
+	history  []*frame
+	keep     map[int64]*frame // key frames of the map, by capture time
+	nextID   mapping.FeatureID
+	starter  starter
+	policy   keyframePolicy
+	lostFor  int
+	anchors  map[string]*anchor
+	order    []string
+	times    Stages
+}
+
+// feature is a point that is being followed.
+type feature struct {
+	id mapping.FeatureID
+	px geom.Vec2
+	n  geom.Vec2 // normalized
+	// strikes counts the frames in a row in which it disagreed with the pose.
+	strikes int
+}
+
+// frame is a picture and what was seen in it. Once it is in the history, only poseCW, unit and world
+// are written, when the map moves.
+type frame struct {
+	captured int64
+	grey     *image.Gray
+	picture  Picture // nil when it had to make room
+	features []feature
+	tracked  bool
+	poseCW   geom.Pose
+	unit     float64
+	world    string
+	cov      []float64
+	rms      float64
+}
+
+// Tuning, in pixels where nothing else is said.
+const (
+	// targetFeatures is how many points are followed: 300 to 500 is where adding more stops lowering
+	// the pose's error on the simulated plant.
+	targetFeatures = 400
+	// returnLimit is how far a point may come back from where it started when it is followed forth and back.
+	returnLimit = 0.8
+	// minInliers is the fewest landmarks that make a pose; six degrees of freedom want twelve
+	// coordinates to check them.
+	minInliers = 15
+	// sigmaPx is the standard deviation of a followed feature: sub-pixel flow and the landmark's own error.
+	sigmaPx = 1.0
+)
+
+// New returns a tracker that has seen nothing.
+func New(cfg Config) *Tracker {
+	if cfg.History == 0 {
+		cfg.History = 2 * time.Second
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &Tracker{cfg: cfg, cam: cfg.Camera, focal: (cfg.Camera.Fx + cfg.Camera.Fy) / 2,
+		state: vision.Initializing, keep: map[int64]*frame{}, nextID: 1, anchors: map[string]*anchor{}}
+}
+
+// Track takes the next frame and says where the camera was. grey is copied; captured is in
+// microseconds and must grow from frame to frame. An error means that the picture could not be used at
+// all (its size is not the camera's); the tracker stays as it was.
+func (t *Tracker) Track(grey *image.Gray, captured int64) (vision.Estimate, error) {
+	f, err := t.prepare(grey, captured)
+	if err != nil {
+		return vision.Estimate{}, err
+	}
+	done := t.times.start(StageMap)
+	t.takeSnapshot()
+	done()
+	if err := t.follow(f); err != nil {
+		return vision.Estimate{}, err
+	}
+	if err := t.advance(f); err != nil {
+		return vision.Estimate{}, err
+	}
+	t.remember(f)
+	done = t.times.start(StageAnchors)
+	t.refreshAnchors()
+	done()
+	return t.estimate(f), nil
+}
+
+// advance is the whole state machine: what the tracker does with a frame whose features were followed.
+func (t *Tracker) advance(f *frame) error {
+	defer t.times.start(StagePose)()
+	switch t.state {
+	case vision.Initializing:
+		if err := t.tryStart(f); err != nil {
+			return err
+		}
+		if t.snapshot != nil {
+			t.state, t.reason = vision.Tracking, ""
+		}
+	case vision.Tracking:
+		if !t.locate(f, t.predict(f)) {
+			t.state, t.lostFor, t.reason = vision.Lost, 0, t.whyLost(f)
+		}
+	case vision.Lost:
+		t.lostFor++
+		if t.relocate(f) {
+			t.state, t.reason = vision.Tracking, ""
+		}
+	}
+	if t.state == vision.Tracking {
+		t.reacquire(f)
+		t.maybeKeyframe(f)
+	}
+	return t.replenish(f)
+}
+
+// Close frees the pictures. The tracker must not be used afterwards.
+func (t *Tracker) Close() {
+	for _, f := range t.history {
+		f.drop()
+	}
+	for _, f := range t.keep {
+		f.drop()
+	}
+	if t.last != nil {
+		t.last.drop()
+	}
+}
+
+// drop frees the prepared picture; the grey one stays and can be prepared again.
+func (f *frame) drop() {
+	if f.picture != nil {
+		f.picture.Close()
+		f.picture = nil
+	}
+}
+
+func (t *Tracker) estimate(f *frame) vision.Estimate {
+	e := vision.Estimate{Captured: f.captured, State: t.state, Reason: t.reason}
+	if t.snapshot != nil {
+		e.Map, e.Metric = t.snapshot.Name, t.snapshot.Metric
+	}
+	if t.state == vision.Tracking && f.tracked {
+		e.PoseCW = f.poseCW
+		e.Landmarks = t.countLandmarks(f)
+		e.SigmaPx = t.poseSigmaPx(f)
+	}
+	return e
+}
