@@ -1,0 +1,117 @@
+package sfu
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/pion/rtcp"
+	"github.com/pion/webrtc/v4"
+
+	"sightline/relay/internal/media"
+	"sightline/relay/wire"
+)
+
+// How many bytes may wait on a data channel: beyond, the log waits and what is lossy is let go.
+const (
+	maxLogBuffer   = 1 << 20
+	lowLogBuffer   = maxLogBuffer / 4
+	maxLossyBuffer = 64 << 10
+)
+
+// ErrClosed is returned when the peer is closed.
+var ErrClosed = errors.New("peer is closed")
+
+func (p *Peer) openChannels() error {
+	for _, c := range []struct {
+		label    string
+		id       uint16
+		reliable bool
+	}{{wire.ChannelLog, wire.ChannelLogID, true}, {wire.ChannelPose, wire.ChannelPoseID, false},
+		{wire.ChannelPointer, wire.ChannelPointerID, false}} {
+		negotiated, resends := true, uint16(0)
+		init := &webrtc.DataChannelInit{Negotiated: &negotiated, ID: &c.id, Ordered: &c.reliable}
+		if !c.reliable {
+			init.MaxRetransmits = &resends
+		}
+		ch, err := p.pc.CreateDataChannel(c.label, init)
+		if err != nil {
+			return fmt.Errorf("open data channel %s: %w", c.label, err)
+		}
+		ch.OnMessage(func(m webrtc.DataChannelMessage) { p.cfg.OnMessage(c.label, m.Data) })
+		ch.OnClose(func() { p.cfg.OnFail(fmt.Errorf("data channel %s was closed", c.label)) })
+		if c.reliable {
+			p.log = ch
+		} else {
+			p.lossy[c.label] = ch
+		}
+	}
+	p.log.OnOpen(p.cfg.OnOpen)
+	p.log.SetBufferedAmountLowThreshold(lowLogBuffer)
+	p.log.OnBufferedAmountLow(func() {
+		select {
+		case p.drained <- struct{}{}:
+		default:
+		}
+	})
+	return nil
+}
+
+// SendLog sends on the log channel and waits while too much waits there. One goroutine uses it.
+func (p *Peer) SendLog(ctx context.Context, data []byte) error {
+	for p.log.BufferedAmount() > maxLogBuffer {
+		select {
+		case <-p.drained:
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-p.stop:
+			return ErrClosed
+		}
+	}
+	return p.log.SendText(string(data))
+}
+
+// Echo sends on the log channel at once: the confirmation of a message that was in the log before.
+func (p *Peer) Echo(data []byte) { _ = p.log.SendText(string(data)) }
+
+// SendLossy sends on the pose or the pointer channel, and says whether it was let go. It does not block.
+func (p *Peer) SendLossy(channel string, data []byte) (sent bool) {
+	ch := p.lossy[channel]
+	if ch == nil || ch.ReadyState() != webrtc.DataChannelStateOpen || ch.BufferedAmount() > maxLossyBuffer {
+		return false
+	}
+	return ch.SendText(string(data)) == nil
+}
+
+// onTrack is called by pion with the first packet of a track.
+func (p *Peer) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+	all := p.pc.GetTransceivers()
+	i := slices.IndexFunc(all, func(t *webrtc.RTPTransceiver) bool { return t.Receiver() == receiver })
+	if i < 0 {
+		return
+	}
+	p.mu.Lock()
+	name, ok := p.names[all[i].Mid()]
+	p.mu.Unlock()
+	if !ok {
+		return
+	}
+	ask := func() {
+		_ = p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(remote.SSRC())}})
+	}
+	extension := media.ExtensionID(receiver.GetParameters().HeaderExtensions, wire.AbsCaptureTimeURI)
+	up := newUp(remote, extension, p.cfg.Pool, ask, p.cfg.Now)
+	up.Participant, up.Name = p.cfg.Participant, name.Name
+	p.cfg.OnUp(up)
+	p.spawn(func() { // sender reports: pion acts on them when they are read
+		for buf := make([]byte, 1500); ; {
+			if _, _, err := receiver.Read(buf); err != nil {
+				return
+			}
+		}
+	})
+	if !p.spawn(up.run) {
+		close(up.done)
+	}
+}
