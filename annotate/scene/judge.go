@@ -1,0 +1,134 @@
+package scene
+
+import (
+	"fmt"
+	"math"
+
+	"sightline/annotate"
+	"sightline/vision"
+	"sightline/vision/geom"
+)
+
+// judge decides of every mark whether it is shown, and why not.
+func (s *stage) judge() {
+	general := s.noWorld()
+	for i := range s.in.Marks {
+		e := &s.in.Marks[i]
+		m := MarkView{ID: e.ID, Shape: e.Mark.Shape, State: Hidden, Reason: general}
+		if general == "" {
+			m.Reason = unplaced(e, s.in.Estimate)
+		}
+		if m.Reason == "" {
+			s.judgePlaced(e, &m)
+		}
+		s.builder.marks = append(s.builder.marks, m)
+	}
+}
+
+// noWorld says why no mark at all can be shown, or nothing.
+func (s *stage) noWorld() string {
+	e := s.in.Estimate
+	switch {
+	case e.State == vision.Lost:
+		return "tracking is lost"
+	case e.State != vision.Tracking:
+		return "tracking has not begun"
+	case s.in.Camera.Valid() != nil:
+		return "the camera's lens is not known"
+	}
+	return ""
+}
+
+// unplaced says why a mark has no place in this world, or nothing.
+func unplaced(e *annotate.Entry, est vision.Estimate) string {
+	a := e.Anchor
+	switch {
+	case a == nil:
+		return "not placed yet"
+	case a.State == annotate.Waiting:
+		return because("waiting", a.Reason)
+	case a.State == annotate.Refused:
+		return because("cannot be placed", a.Reason)
+	case a.Map != est.Map:
+		return "placed in another map"
+	case len(a.Points) != len(e.Mark.Points) || len(a.Points) == 0:
+		return "its place is incomplete"
+	}
+	for _, p := range a.Points {
+		if !p.P.Finite() {
+			return "its place is not a number"
+		}
+	}
+	return ""
+}
+
+func because(what, reason string) string {
+	if reason == "" {
+		return what
+	}
+	return what + ": " + reason
+}
+
+// judgePlaced looks where a placed mark falls, and how surely.
+func (s *stage) judgePlaced(e *annotate.Entry, m *MarkView) {
+	pose, cam := s.in.Estimate.PoseCW, s.in.Camera
+	first := e.Anchor.Points[0]
+	c := pose.Apply(first.P)
+	px, ok := cam.Project(c)
+	inside := ok && cam.Contains(px, 0)
+	if ok && s.inField(c) {
+		m.U, m.V, m.Projected = px[0], px[1], true
+		m.Sigma = s.sigma(first, c)
+	}
+	if !inside && (e.Mark.Shape == annotate.Circle || e.Mark.Shape == annotate.Stroke) {
+		inside = s.anyInside(e.Anchor.Points)
+	}
+	switch {
+	case !inside:
+		m.State, m.Alpha = Outside, 1
+	case facesAway(first, pose.Centre()):
+		m.Reason = "on the far side of the machine"
+	case !(m.Sigma <= HideSigma): // NaN hides as well
+		m.Reason = fmt.Sprintf("may be off by %.0f px", min(m.Sigma, 9999))
+	default:
+		m.State = Shown
+		m.Alpha = 1 - 0.7*max(0, m.Sigma-FullSigma)/(HideSigma-FullSigma)
+	}
+}
+
+// inField says whether a point of the camera's frame is near enough to the axis for the lens's formula,
+// which far outside of the picture folds back on itself.
+func (s *stage) inField(c geom.Vec3) bool {
+	cam := s.in.Camera
+	limit := 1.6 * math.Hypot(float64(cam.Width)/cam.Fx, float64(cam.Height)/cam.Fy) / 2
+	return c[2] > 1e-6 && math.Hypot(c[0], c[1]) < limit*c[2]
+}
+
+func (s *stage) anyInside(points []annotate.AnchorPoint) bool {
+	for _, p := range points {
+		c := s.in.Estimate.PoseCW.Apply(p.P)
+		if px, ok := s.in.Camera.Project(c); ok && s.inField(c) && s.in.Camera.Contains(px, 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// facesAway says whether the camera looks at the back of the surface, by more than a normal can be wrong.
+func facesAway(p annotate.AnchorPoint, centre geom.Vec3) bool {
+	return p.Normal.Unit().Dot(centre.Sub(p.P).Unit()) < -0.3
+}
+
+// sigma is the larger axis of a point's error on screen, in pixels of the frame: the anchor's covariance
+// through the pinhole's derivative, and the pose's own error.
+func (s *stage) sigma(p annotate.AnchorPoint, c geom.Vec3) float64 {
+	r := s.in.Estimate.PoseCW.R
+	cov := r.Mul(p.CovMat()).Mul(r.Transpose())
+	ju := geom.Vec3{s.in.Camera.Fx / c[2], 0, -s.in.Camera.Fx * c[0] / (c[2] * c[2])}
+	jv := geom.Vec3{0, s.in.Camera.Fy / c[2], -s.in.Camera.Fy * c[1] / (c[2] * c[2])}
+	cu := cov.MulVec(ju)
+	a, b, d := ju.Dot(cu), jv.Dot(cu), jv.Dot(cov.MulVec(jv))
+	largest := (a+d)/2 + math.Hypot((a-d)/2, b)
+	pose := s.in.Estimate.SigmaPx
+	return math.Sqrt(max(0, largest) + pose*pose)
+}
