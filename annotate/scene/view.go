@@ -7,7 +7,7 @@ import "sightline/vision/geom"
 type View struct {
 	Scale         float64 // pixels of the viewport for one of the picture
 	Left, Top     float64 // of the picture, in the viewport
-	Width, Height    float64 // of the picture, in the viewport
+	Width, Height float64 // of the picture, in the viewport
 }
 
 // Fit places a picture of frameW x frameH pixels into a viewport. Sizes below one pixel are taken as one.
