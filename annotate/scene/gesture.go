@@ -38,19 +38,30 @@ func (s *stage) gesture(at geom.Vec2, m *annotate.Mark, c color.NRGBA) {
 	p.fill(c, 2.2, at, geom.Vec2{at[0] + up*half, foot}, geom.Vec2{at[0] - up*half, foot})
 	p.disc(c, centre, badge, 2.2)
 	p.disc(color.NRGBA{12, 16, 22, 255}, centre, badge-4.2, 0)
-	s.keepOff(centre, badge+4)
 	icon{s, centre, c}.draw(m.Action)
 	words := gestureWords[m.Action]
 	if m.Text != "" {
 		words = p.clip(m.Text, wordSize, true, 190*p.s)
 	}
 	w := p.pillRect(0, 0, words, wordSize, true, false).x1
-	x := centre[0] + (badge+6)*p.s
-	if x+w > p.width-4 {
-		x = centre[0] - (badge+6)*p.s - w
+	right, left := centre[0]+(badge+6)*p.s, centre[0]-(badge+6)*p.s-w
+	x := right
+	if right+w > p.width-4 || left > 4 && s.covered(right, centre[1], words) > s.covered(left, centre[1], words) {
+		x = left
 	}
 	r := p.pill(x, centre[1], words, wordSize, true, color.NRGBA{}, glass)
 	p.taken = append(p.taken, r)
+	s.keepOff(centre, badge+4)
+}
+
+// covered is how much of what is drawn already a gesture's word would cover at x, y, in square pixels.
+func (s *stage) covered(x, y float64, words string) float64 {
+	r := s.pen.pillRect(x, y, words, wordSize, true, false)
+	area := 0.0
+	for _, t := range s.pen.taken {
+		area += r.shared(t)
+	}
+	return area
 }
 
 // icon draws a pictogram around the middle of a badge.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"math"
+	"strings"
 
 	"sightline/devices"
 	"sightline/vision"
@@ -65,6 +66,7 @@ func (s *stage) edges() {
 			at = at.Add(geom.Vec2{-d[1], d[0]}.Scale(42 * s.pen.s))
 		}
 		taken = append(taken, at)
+		s.keepOff(at, 22)
 		s.chevron(at, d, Colour(s.in.Marks[i].Mark.Colour))
 	}
 }
@@ -127,8 +129,8 @@ func (s *stage) alarms() {
 				continue
 			}
 			def := m.Machine.Tags[t.Reading.Tag]
-			words := fmt.Sprintf("%s: %s %s %s", first(m.Machine.Title, m.Machine.Name), first(def.Title, t.Reading.Tag),
-				Value(t.Reading), first(t.Reading.Unit, def.Unit))
+			words := fmt.Sprintf("%s: %s %s %s, %s", first(m.Machine.Title, m.Machine.Name), first(def.Title, t.Reading.Tag),
+				Value(t.Reading), first(t.Reading.Unit, def.Unit), strings.ToLower(alarmWord(t.Reading.Alarm)))
 			words = p.clip(words, 16, true, p.width*0.6)
 			h := 16 * 1.72 * p.s
 			p.pill(12*p.s, y+h/2, words, 16, true, white, redBar)

@@ -2,6 +2,7 @@ package scene
 
 import (
 	"image/color"
+	"math"
 
 	"sightline/annotate"
 	"sightline/annotate/typeset"
@@ -78,55 +79,57 @@ func (s *stage) leader(at geom.Vec2, box rect, c color.NRGBA) {
 	p.disc(c, at, 4.2, 0)
 }
 
-// directions are where a label may stand from its point, the preferred first: up right, up left, right,
-// left, down right, down left, up, down; then the same farther away.
-var directions = [8]geom.Vec2{{0.55, -1}, {-0.55, -1}, {1, -0.15}, {-1, -0.15}, {0.55, 1}, {-0.55, 1}, {0, -1}, {0, 1}}
+// directions are where a label may stand from its point, the preferred first, and then the same farther
+// away.
+var directions = [12]geom.Vec2{
+	{0.55, -1}, {-0.55, -1}, {1, -0.15}, {-1, -0.15}, {0.55, 1}, {-0.55, 1},
+	{0, -1}, {0, 1}, {0.9, -1}, {-0.9, -1}, {0.9, 1}, {-0.9, 1},
+}
 
-// spot finds room for a box of w x h pixels near its point and remembers it, so that a label does not
-// jump about: it moves only when its old spot has no room any more.
+// spots is how many places are tried for a label.
+const spots = 4 * len(directions)
+
+// spot finds room for a box of w x h pixels near its point, where it covers least. It remembers the
+// choice, so that a label does not jump about: it moves only for a clearly better place.
 func (s *stage) spot(id string, at geom.Vec2, w, h float64) rect {
-	p, b := s.pen, s.builder
+	b := s.builder
 	b.used[id] = true
-	tries := 3 * len(directions)
-	old, had := b.spots[id]
-	if had {
-		if r := s.candidate(old, at, w, h); s.free(r) {
-			p.taken = append(p.taken, r)
-			return r
+	best, lowest := 0, math.Inf(1)
+	for i := range spots {
+		if c := s.cost(i, at, w, h); c < lowest {
+			best, lowest = i, c
 		}
 	}
-	for i := range tries {
-		if r := s.candidate(i, at, w, h); s.free(r) {
-			b.spots[id] = i
-			p.taken = append(p.taken, r)
-			return r
-		}
+	if old, had := b.spots[id]; had && s.cost(old, at, w, h) < lowest+0.08 {
+		best = old
 	}
-	r := s.candidate(old, at, w, h)
-	x, y := max(4, min(p.width-w-4, r.x0)), max(4, min(p.height-h-4, r.y0))
-	r = rect{x, y, x + w, y + h}
-	p.taken = append(p.taken, r)
+	b.spots[id] = best
+	r := s.candidate(best, at, w, h)
+	s.pen.taken = append(s.pen.taken, r)
 	return r
 }
 
-// candidate is the box at the spot of that number.
+// candidate is the box at the spot of that number, pushed into the viewport.
 func (s *stage) candidate(i int, at geom.Vec2, w, h float64) rect {
 	d := directions[i%len(directions)]
 	far := (34 + 46*float64(i/len(directions))) * s.pen.s
-	cx, cy := at[0]+d[0]*(far+w/2), at[1]+d[1]*(far+h/2)
-	return rect{cx - w/2, cy - h/2, cx + w/2, cy + h/2}
+	x, y := at[0]+d[0]*(far+w/2)-w/2, at[1]+d[1]*(far+h/2)-h/2
+	x, y = max(4, min(s.pen.width-w-4, x)), max(4, min(s.pen.height-h-4, y))
+	return rect{x, y, x + w, y + h}
 }
 
-func (s *stage) free(r rect) bool {
-	p := s.pen
-	if !r.within(rect{4, 4, p.width - 4, p.height - 4}) {
-		return false
+// cost is the share of the box that covers something, most of all its own point, and a little for each
+// step away from the preferred spot.
+func (s *stage) cost(i int, at geom.Vec2, w, h float64) float64 {
+	r := s.candidate(i, at, w, h)
+	g := r.grown(5 * s.pen.s)
+	covered := 0.0
+	for _, t := range s.pen.taken {
+		covered += g.shared(t)
 	}
-	g := r.grown(4 * p.s)
-	for _, t := range p.taken {
-		if g.overlaps(t) {
-			return false
-		}
+	c := covered/(w*h) + 0.004*float64(i%len(directions)) + 0.03*float64(i/len(directions))
+	if g.x0 < at[0] && at[0] < g.x1 && g.y0 < at[1] && at[1] < g.y1 {
+		c += 2
 	}
-	return true
+	return c
 }

@@ -165,8 +165,8 @@ func (s *stage) row(m *Machine, t *Tag, r rect) {
 	}
 	room := x - left - 6*p.s
 	if second != "" {
-		p.text(nameColour, left, y-7.5*p.s, p.clip(name, nameSize, false, room), nameSize, false)
-		p.text(nameColour, left, y+8.5*p.s, p.clip(second, 12, true, room), 12, true)
+		p.text(nameColour, left, y-6.5*p.s, p.clip(name, nameSize, false, room), nameSize, false)
+		p.text(nameColour, left, y+8*p.s, p.clip(second, 12, true, room), 12, true)
 		return
 	}
 	const spark = 46

@@ -21,13 +21,12 @@ type pen struct {
 
 type rect struct{ x0, y0, x1, y1 float64 }
 
-func (r rect) overlaps(o rect) bool { return r.x0 < o.x1 && o.x0 < r.x1 && r.y0 < o.y1 && o.y0 < r.y1 }
+// shared is the area that two rectangles have in common.
+func (r rect) shared(o rect) float64 {
+	return max(0, min(r.x1, o.x1)-max(r.x0, o.x0)) * max(0, min(r.y1, o.y1)-max(r.y0, o.y0))
+}
 
 func (r rect) grown(d float64) rect { return rect{r.x0 - d, r.y0 - d, r.x1 + d, r.y1 + d} }
-
-func (r rect) within(o rect) bool {
-	return r.x0 >= o.x0 && r.y0 >= o.y0 && r.x1 <= o.x1 && r.y1 <= o.y1
-}
 
 func (p *pen) reset(faces *typeset.Faces, scale, width, height float64) {
 	p.faces, p.s, p.width, p.height, p.alpha = faces, scale, width, height, 1

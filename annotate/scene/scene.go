@@ -153,8 +153,8 @@ func (b *Builder) Build(in Input) Result {
 	for i := range in.Drafts {
 		s.draft(&in.Drafts[i])
 	}
-	s.labels()
 	s.edges()
+	s.labels()
 	s.pointers()
 	s.alarms()
 	s.notices()

@@ -27,7 +27,7 @@ func (s *stage) world() {
 		case annotate.Stroke:
 			s.stroke(e.Anchor.Points, c)
 		}
-		s.keepOff(s.at(m), 20)
+		s.keepOff(s.at(m), 12)
 	}
 	s.pen.alpha = 1
 }
@@ -71,6 +71,9 @@ func (s *stage) arrow(tip, tail geom.Vec2, c color.NRGBA, author string) {
 		return tip.Add(d.Scale(along * p.s)).Add(n.Scale(across * p.s))
 	}
 	l := length / p.s
+	for along := 0.0; along < l; along += 30 {
+		s.keepOff(at(along, 0), 15)
+	}
 	p.fill(c, 2.6, at(0, 0), at(31, 15.5), at(26, 5.2), at(l, 3), at(l, -3), at(26, -5.2), at(31, -15.5))
 	s.author(tip.Add(d.Scale(length+4*p.s)), d, author, c)
 }
@@ -132,6 +135,10 @@ func (s *stage) circle(e *annotate.Entry, c color.NRGBA) {
 	if whole {
 		p.add(Item{Kind: Fill, Points: rim, Colour: faded(c, 0.13)})
 	}
+	for i := 0; i < len(rim); i += 6 {
+		s.keepOff(rim[i], 12)
+	}
+	s.keepOff(s.project(centre, rim[0]), 24)
 	p.add(Item{Kind: Line, Points: rim, Closed: whole, Width: 4.5 * p.s, Colour: c, Halo: 2.2 * p.s})
 	s.author(top.Sub(geom.Vec2{0, 6 * p.s}), geom.Vec2{0, -1}, e.Mark.Author, c)
 }
@@ -159,6 +166,9 @@ func (s *stage) stroke(points []annotate.AnchorPoint, c color.NRGBA) {
 	end := func() {
 		if run := p.arena[start:len(p.arena):len(p.arena)]; len(run) > 1 {
 			p.add(Item{Kind: Line, Points: run, Width: 5 * p.s, Colour: c, Halo: 2.2 * p.s})
+			for i := 0; i < len(run); i += 1 + len(run)/12 {
+				s.keepOff(run[i], 10)
+			}
 		}
 		start = len(p.arena)
 	}
