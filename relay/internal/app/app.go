@@ -1,0 +1,157 @@
+// Package app is the relay's command line.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+	"rsc.io/qr"
+
+	"sightline/relay/internal/auth"
+	"sightline/relay/internal/server"
+)
+
+// commands is the command line.
+type commands struct {
+	Serve  serve  `cmd:"" help:"Run the relay."`
+	Invite invite `cmd:"" help:"Print a link, and its QR code, that lets somebody into a room."`
+}
+
+type serve struct {
+	Listen     string `default:"127.0.0.1:8080" help:"host:port of HTTP; port 0 takes a free one."`
+	Data       string `required:"" type:"path" help:"Directory for keys, logs and recordings."`
+	MQTT       string `name:"mqtt" placeholder:"tcp://HOST:PORT" help:"The plant's MQTT broker; without it an embedded one is run."`
+	MQTTListen string `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Where the embedded MQTT broker listens; port 0 takes a free one."`
+	MediaPort  int    `help:"UDP port of all media; the same number as HTTP's by default."`
+	Advertise  string `placeholder:"HOST:PORT" help:"Where media reaches the relay from outside, behind a NAT that forwards the port."`
+	NATS       string `name:"nats" placeholder:"nats://HOST:PORT" help:"A NATS with JetStream elsewhere; without it an embedded one is run."`
+	TLSCert    string `name:"tls-cert" type:"path" help:"PEM file; needed to listen on more than this machine."`
+	TLSKey     string `name:"tls-key" type:"path" help:"PEM file."`
+	Verbose    bool   `short:"v" help:"Log more."`
+}
+
+type invite struct {
+	Room      string        `arg:"" help:"Letters, digits, - and _."`
+	Role      string        `required:"" enum:"field,expert,viewer" help:"field, expert or viewer."`
+	Name      string        `help:"The bearer's name, for people; the role by default."`
+	Expires   time.Duration `default:"12h" help:"For how long the link is good."`
+	Watch     []string      `placeholder:"AREA/MACHINE" help:"Machines whose telemetry the room gets when the bearer joins."`
+	URL       string        `name:"url" default:"http://127.0.0.1:8080" help:"Where the relay is reached."`
+	TokenOnly bool          `help:"Print just the token."`
+	Data      string        `required:"" type:"path" help:"The relay's directory."`
+}
+
+// Run runs the command line and returns the exit code. Serving ends with ctx.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c commands
+	code := -1
+	parser, err := kong.New(&c, kong.Name("relay"), kong.Description("Sightline's relay: rooms, media, messages and recordings."),
+		kong.Writers(stdout, stderr), kong.Exit(func(n int) { code = n }))
+	if err != nil {
+		fmt.Fprintln(stderr, "relay:", err)
+		return 2
+	}
+	parsed, err := parser.Parse(args)
+	if code >= 0 { // help was asked for
+		return code
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "relay:", err)
+		return 2
+	}
+	switch strings.Fields(parsed.Command())[0] {
+	case "serve":
+		err = c.Serve.run(ctx, stdout, stderr)
+	default:
+		err = c.Invite.run(stdout)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "relay:", err)
+		return 1
+	}
+	return 0
+}
+
+func (c serve) run(ctx context.Context, stdout, stderr io.Writer) error {
+	level := slog.LevelInfo
+	if c.Verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	s, err := server.Start(ctx, server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
+		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log})
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "listening url=%s mqtt=%s media=%d\n", s.URL(), s.MQTT(), s.MediaPort())
+	<-ctx.Done()
+	log.Info("closing")
+	s.Close()
+	return nil
+}
+
+func (c invite) run(stdout io.Writer) error {
+	authority, err := auth.Open(c.Data, time.Now)
+	if err != nil {
+		return err
+	}
+	name := c.Name
+	if name == "" {
+		name = c.Role
+	}
+	token, err := authority.Sign(auth.Grant{Room: c.Room, Role: c.Role, Name: name, Watch: c.Watch}, c.Expires)
+	if err != nil {
+		return err
+	}
+	if c.TokenOnly {
+		_, err = fmt.Fprintln(stdout, token)
+		return err
+	}
+	link, err := joinLink(c.URL, token)
+	if err != nil {
+		return err
+	}
+	code, err := qr.Encode(link, qr.L)
+	if err != nil {
+		return fmt.Errorf("draw the QR code: %w", err)
+	}
+	_, err = fmt.Fprintf(stdout, "%s\n\n%s\n%s %s may join room %s until %s.\n", link, drawQR(code), strings.ToUpper(c.Role[:1])+c.Role[1:],
+		name, c.Room, time.Now().Add(c.Expires).Format("2006-01-02 15:04 MST"))
+	return err
+}
+
+// joinLink puts the token behind the #, where a browser keeps it from servers and their logs.
+func joinLink(base, token string) (string, error) {
+	u, err := url.Parse(base)
+	if err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https") {
+		return "", fmt.Errorf("--url %q: want http://host:port or https://host:port", base)
+	}
+	u.Path, u.Fragment, u.RawQuery = strings.TrimSuffix(u.Path, "/")+"/join", token, ""
+	return u.String(), nil
+}
+
+// drawQR draws two rows of the code in one line of text, light on dark, with the quiet zone it needs.
+func drawQR(code *qr.Code) string {
+	const quiet = 2
+	var b strings.Builder
+	for y := -quiet; y < code.Size+quiet; y += 2 {
+		for x := -quiet; x < code.Size+quiet; x++ {
+			b.WriteString([]string{"█", "▄", "▀", " "}[index(code.Black(x, y))*2+index(code.Black(x, y+1))])
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+func index(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}

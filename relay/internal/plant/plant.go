@@ -1,0 +1,126 @@
+// Package plant brings machines to rooms: a broker where the plant has none of its own, and what
+// machines say to the rooms that watch them.
+package plant
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"sync"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/listeners"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"sightline/devices/mqtt"
+)
+
+// Broker is the embedded MQTT broker (3.1.1 and 5). It lets everybody in, so it belongs on loopback; a
+// plant that needs passwords has a broker of its own, which the relay reads with --mqtt.
+type Broker struct {
+	server *mochi.Server
+	addr   string
+}
+
+// NewBroker listens on an address.
+func NewBroker(listen string, log *slog.Logger) (*Broker, error) {
+	if host, _, err := net.SplitHostPort(listen); err != nil {
+		return nil, fmt.Errorf("address for MQTT %q: %w", listen, err)
+	} else if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		log.Warn("the embedded MQTT broker asks for no password and is reached from outside of this machine; "+
+			"where that is not wanted, run a broker with passwords and give its address with --mqtt", "address", listen)
+	}
+	listener, err := net.Listen("tcp", listen)
+	if err != nil {
+		return nil, fmt.Errorf("listen for MQTT: %w; give another address with --mqtt-listen", err)
+	}
+	b := &Broker{addr: listener.Addr().String(),
+		server: mochi.New(&mochi.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})}
+	if err := b.server.AddHook(new(allow), nil); err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	if err := b.server.AddListener(listeners.NewNet("machines", listener)); err != nil {
+		_ = listener.Close()
+		return nil, err
+	}
+	if err := b.server.Serve(); err != nil {
+		return nil, fmt.Errorf("start the MQTT broker: %w", err)
+	}
+	return b, nil
+}
+
+// allow lets everybody connect, publish and subscribe. A hook that asks for passwords takes its place.
+type allow struct{ mochi.HookBase }
+
+func (*allow) ID() string { return "allow" }
+
+func (*allow) Provides(b byte) bool { return b == mochi.OnConnectAuthenticate || b == mochi.OnACLCheck }
+
+func (*allow) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
+
+func (*allow) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+
+// URL is where machines reach the broker.
+func (b *Broker) URL() string { return "tcp://" + b.addr }
+
+// Close ends the broker.
+func (b *Broker) Close() { _ = b.server.Close() }
+
+// Hub hands what machines say to the rooms that watch them. Its methods may be called from any goroutine.
+type Hub struct {
+	reader *mqtt.Reader
+
+	mu       sync.Mutex
+	watchers map[string]map[string]func(mqtt.Message) // by machine, then by room
+}
+
+// NewHub reads a broker.
+func NewHub(url string, log *slog.Logger) (*Hub, error) {
+	h := &Hub{watchers: map[string]map[string]func(mqtt.Message){}}
+	var err error
+	h.reader, err = mqtt.NewReader(mqtt.ReaderConfig{URL: url, Logger: log, OnMessage: h.heard})
+	return h, err
+}
+
+// Close ends reading.
+func (h *Hub) Close() { h.reader.Close() }
+
+// Bad returns how many messages of machines could not be read.
+func (h *Hub) Bad() int { return h.reader.Bad() }
+
+// Watch hands a machine's messages to a room: first all that is known of it, then what comes. to must
+// not block.
+func (h *Hub) Watch(room, machine string, to func(mqtt.Message)) {
+	h.reader.Snapshot(machine, func(known []mqtt.Message) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.watchers[machine] == nil {
+			h.watchers[machine] = map[string]func(mqtt.Message){}
+		}
+		h.watchers[machine][room] = to
+		for _, m := range known {
+			to(m)
+		}
+	})
+}
+
+// Unwatch ends that.
+func (h *Hub) Unwatch(room, machine string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.watchers[machine], room)
+	if len(h.watchers[machine]) == 0 {
+		delete(h.watchers, machine)
+	}
+}
+
+// heard is called by the reader, in order.
+func (h *Hub) heard(m mqtt.Message) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, to := range h.watchers[m.Machine] {
+		to(m)
+	}
+}

@@ -1,0 +1,239 @@
+package record
+
+import (
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/pion/rtp"
+
+	"sightline/relay/internal/media"
+	"sightline/relay/internal/sfu"
+	"sightline/relay/wire"
+)
+
+// queued is how many packets wait for the disk: about four seconds of 4 Mbit/s.
+const queued = 2048
+
+// patience is how long the recorder waits for a retransmission: longer than a viewer would.
+const patience = 500 * time.Millisecond
+
+// track records one track: packets come in on the forwarding goroutine and are queued; one goroutine
+// puts frames together and writes them.
+type track struct {
+	rec  *Recording
+	up   *sfu.Up
+	who  wire.Participant
+	name string
+
+	queue   chan *sfu.Packet
+	dropped atomic.Int64
+
+	// Owned by run.
+	reorder  media.Reorder
+	assemble *media.Assembler
+	file     *movie
+	size     string // of the picture, by its parameter sets
+	arrived  time.Time
+	told     int64
+	failed   bool
+	odd      bool // a frame was left out
+}
+
+func newTrack(r *Recording, up *sfu.Up, who wire.Participant) *track {
+	return &track{rec: r, up: up, who: who, name: fileName(who.Name) + "-" + fileName(up.Name),
+		queue: make(chan *sfu.Packet, queued), assemble: media.NewAssembler(up.Codec, captureExtension),
+		reorder: media.Reorder{Patience: patience}}
+}
+
+// captureExtension is the number that the recorder's own copies of packets carry their capture time under.
+const captureExtension = 1
+
+// Write queues a packet for the disk, or drops it where the disk is too slow.
+func (t *track) Write(p *sfu.Packet) {
+	p.Retain()
+	select {
+	case t.queue <- p:
+	default:
+		p.Release(t.up.Pool)
+		t.dropped.Add(1)
+	}
+}
+
+// run writes until the track or the recording ends.
+func (t *track) run() {
+	defer t.finish()
+	if !canRecord(t.up.Codec) {
+		t.rec.fault(t.name, fmt.Sprintf("track %s of %s is not recorded: codec %s; H.264 and Opus are", t.up.Name, t.who.Name, t.up.Codec))
+		return
+	}
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		select {
+		case p := <-t.queue:
+			t.take(p)
+		case <-tick.C:
+			t.count()
+			if t.file != nil {
+				t.check(t.file.flush())
+			}
+		case <-t.up.Done():
+			t.drain()
+			return
+		case <-t.rec.ctx.Done():
+			t.drain()
+			return
+		}
+		if t.failed {
+			return
+		}
+	}
+}
+
+func (t *track) drain() {
+	for {
+		select {
+		case p := <-t.queue:
+			t.take(p)
+		default:
+			return
+		}
+	}
+}
+
+func (t *track) finish() {
+	t.up.Remove(t)
+	t.count()
+	if t.file != nil {
+		t.check(t.file.close())
+	}
+}
+
+// take puts a packet in its place. It is copied: the queue's is shared.
+func (t *track) take(p *sfu.Packet) {
+	copied := &rtp.Packet{Header: rtp.Header{Version: 2, Marker: p.Header.Marker, SequenceNumber: p.Header.SequenceNumber,
+		Timestamp: p.Header.Timestamp}, Payload: append([]byte(nil), p.Payload...)}
+	capture := p.Capture
+	_ = copied.Header.SetExtension(captureExtension, capture[:])
+	t.arrived = p.Arrived
+	p.Release(t.up.Pool)
+	t.reorder.Push(copied, t.arrived)
+	for {
+		next, lost, ok := t.reorder.Pop(t.arrived)
+		if !ok {
+			break
+		}
+		t.assemble.Push(next, lost, t.write)
+	}
+	if t.assemble.Broken() {
+		t.up.RequestKey()
+	}
+}
+
+// write writes one frame, in a new file where the old one cannot hold it.
+func (t *track) write(u media.Unit) {
+	if t.failed {
+		return
+	}
+	session := t.rec.sessionOf(t.who.ID, u.Captured, t.arrived)
+	if size := pictureSize(t.up.Codec, u); size != "" && size != t.size {
+		if t.file != nil {
+			t.check(t.file.close())
+			t.file = nil
+		}
+		t.size = size
+	}
+	if t.file == nil {
+		if !u.Key {
+			return
+		}
+		file, err := newMovie(t.rec.path(t.name), t.up.Codec, u, t.rec.start)
+		if t.check(err); err != nil {
+			return
+		}
+		t.file = file
+	}
+	t.check(t.file.write(u, session))
+}
+
+// check gives the track up at the first error of the disk's. A frame that is none is left out.
+func (t *track) check(err error) {
+	if errors.Is(err, errFrame) {
+		if !t.odd {
+			t.odd = true
+			t.rec.fault(t.name, fmt.Sprintf("frames of track %s of %s are left out: %v", t.up.Name, t.who.Name, err))
+		}
+		return
+	}
+	if err != nil && !t.failed {
+		t.failed = true
+		t.rec.fault(t.name, fmt.Sprintf("track %s of %s is not recorded any more: %v", t.up.Name, t.who.Name, err))
+	}
+}
+
+// count tells of packets that were dropped since the last time.
+func (t *track) count() {
+	now := t.dropped.Load()
+	if now == t.told {
+		return
+	}
+	t.rec.mu.Lock()
+	t.rec.dropped += now - t.told
+	t.rec.mu.Unlock()
+	t.rec.fault(t.name, fmt.Sprintf("the disk is too slow: %d packets of %s of %s are not recorded", now-t.told, t.up.Name, t.who.Name))
+	t.told = now
+}
+
+// path returns a file of that name that is not there yet, without its ending.
+func (r *Recording) path(name string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.names[name]++
+	if n := r.names[name]; n > 1 {
+		name = fmt.Sprintf("%s-%d", name, n)
+	}
+	return filepath.Join(r.dir, name)
+}
+
+// offset relates a publisher's clock to session time: the least that any of its frames took to come.
+type offset struct{ micros int64 }
+
+// sessionOf returns the session time at which a frame was captured, as near as the relay can know: on
+// its way it took at least as long as the quickest frame of its publisher.
+func (r *Recording) sessionOf(participant string, captured int64, arrived time.Time) int64 {
+	now := r.cfg.Time(arrived)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.offsets[participant]
+	if o == nil {
+		o = &offset{now - captured}
+		r.offsets[participant] = o
+	}
+	const jump = 10_000_000 // µs: the publisher's clock was set
+	if d := now - captured - o.micros; d < 0 || d > jump {
+		o.micros = now - captured
+	}
+	return captured + o.micros
+}
+
+// fileName makes a name that every file system takes.
+func fileName(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if b.Len() > 60 {
+			break
+		}
+		if strings.ContainsRune(`/\:*?"<>|`, c) || c <= ' ' || c == 0x7f || c == 0xfffd {
+			c = '_'
+		}
+		b.WriteRune(c)
+	}
+	if name := strings.Trim(b.String(), "."); name != "" {
+		return name
+	}
+	return "_"
+}

@@ -1,0 +1,68 @@
+package server
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+
+	"sightline/relay/internal/auth"
+	"sightline/relay/internal/room"
+)
+
+func (s *Server) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
+	mux.HandleFunc("GET /ws", s.serveSocket)
+	mux.HandleFunc("GET /join", serveJoin)
+	mux.HandleFunc("GET /api/rooms", s.serveRooms)
+	return mux
+}
+
+// bearer returns the token of a request: in the header, or, for browsers, in the query.
+func bearer(r *http.Request) string {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return strings.TrimSpace(token)
+	}
+	return r.URL.Query().Get("token")
+}
+
+func (s *Server) grant(w http.ResponseWriter, r *http.Request) (auth.Grant, bool) {
+	g, err := s.auth.Check(bearer(r))
+	if err != nil {
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, err.Error(), http.StatusUnauthorized)
+		return auth.Grant{}, false
+	}
+	return g, true
+}
+
+// serveRooms says what the rooms look like: all of them to this machine, his own to the bearer of a token.
+func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
+	only := ""
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err != nil || !net.ParseIP(host).IsLoopback() || bearer(r) != "" {
+		g, ok := s.grant(w, r)
+		if !ok {
+			return
+		}
+		only = g.Room
+	}
+	list := s.rooms.list()
+	if only != "" {
+		list = slices.DeleteFunc(list, func(r room.Status) bool { return r.Room != only })
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]any{"rooms": list, "bad_machine_messages": s.hub.Bad()})
+}
+
+const joinPage = `<!doctype html><meta charset="utf-8"><title>Sightline</title>
+<p>This is an invitation to a Sightline session. Open it with the expert client: <code>expert "<span id=l></span>"</code>
+<script>document.getElementById("l").textContent = location.href</script>
+`
+
+// serveJoin is what a browser sees at a join link. The token is behind the #, so it is not sent here.
+func serveJoin(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	_, _ = w.Write([]byte(joinPage))
+}

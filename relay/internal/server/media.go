@@ -1,0 +1,125 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/pion/ice/v4"
+	"github.com/pion/webrtc/v4"
+)
+
+// mediaPort is the one UDP port that all media pass through.
+type mediaPort struct {
+	port      int
+	mux       ice.UDPMux
+	advertise string // host:port
+}
+
+// How fast a media path that has died is noticed.
+const (
+	iceLost   = 2 * time.Second
+	iceFailed = 2 * time.Second
+	iceKeep   = 500 * time.Millisecond
+	udpBuffer = 4 << 20
+)
+
+// openMedia opens the port on the address that HTTP listens on: port, or HTTP's number where it is 0, or
+// a free one where that is taken.
+func openMedia(http *net.TCPAddr, port int, advertise string) (*mediaPort, error) {
+	wanted := port
+	if wanted == 0 {
+		wanted = http.Port
+	}
+	m, err := listenMedia(http.IP, wanted)
+	if port == 0 && errors.Is(err, syscall.EADDRINUSE) {
+		m, err = listenMedia(http.IP, 0)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open UDP port %d for media: %w; give another with --media-port", wanted, err)
+	}
+	if advertise != "" {
+		if _, _, err := net.SplitHostPort(advertise); err != nil {
+			m.close()
+			return nil, fmt.Errorf("advertised media address %q: want host:port", advertise)
+		}
+	}
+	m.advertise = advertise
+	return m, nil
+}
+
+func listenMedia(ip net.IP, port int) (*mediaPort, error) {
+	if ip.IsUnspecified() {
+		if port == 0 {
+			var err error
+			if port, err = freePort(); err != nil {
+				return nil, err
+			}
+		}
+		mux, err := ice.NewMultiUDPMuxFromPort(port, ice.UDPMuxFromPortWithLoopback(),
+			ice.UDPMuxFromPortWithReadBufferSize(udpBuffer), ice.UDPMuxFromPortWithWriteBufferSize(udpBuffer))
+		return &mediaPort{port: port, mux: mux}, err
+	}
+	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip, Port: port})
+	if err != nil {
+		return nil, err
+	}
+	_ = conn.SetReadBuffer(udpBuffer)
+	_ = conn.SetWriteBuffer(udpBuffer)
+	return &mediaPort{port: conn.LocalAddr().(*net.UDPAddr).Port, mux: webrtc.NewICEUDPMux(nil, conn)}, nil
+}
+
+func freePort() (int, error) {
+	conn, err := net.ListenUDP("udp", nil)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	return conn.LocalAddr().(*net.UDPAddr).Port, nil
+}
+
+func (m *mediaPort) close() { _ = m.mux.Close() }
+
+// settings set pion up for the port. The relay is an ICE-lite agent (RFC 8445, section 2.5): it is
+// reached at its own address, and answers; clients choose the path.
+func (m *mediaPort) settings() webrtc.SettingEngine {
+	var s webrtc.SettingEngine
+	s.SetICEUDPMux(m.mux)
+	s.SetLite(true)
+	s.SetIncludeLoopbackCandidate(true)
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
+	s.SetICETimeouts(iceLost, iceFailed, iceKeep)
+	return s
+}
+
+// rewrite puts the advertised address in the place of the relay's own in an offer.
+func (m *mediaPort) rewrite(sdp string) string {
+	if m.advertise == "" {
+		return sdp
+	}
+	host, port, _ := net.SplitHostPort(m.advertise)
+	var out []string
+	done := map[string]bool{} // one candidate a component
+	media := 0
+	for line := range strings.SplitSeq(sdp, "\r\n") {
+		if strings.HasPrefix(line, "m=") {
+			media++
+		}
+		if f := strings.Fields(line); strings.HasPrefix(line, "a=candidate:") && len(f) >= 8 {
+			component := strconv.Itoa(media) + "/" + f[1]
+			if done[component] {
+				continue
+			}
+			done[component] = true
+			f[4], f[5] = host, port
+			line = strings.Join(f, " ")
+		}
+		out = append(out, line)
+	}
+	return strings.Join(out, "\r\n")
+}

@@ -1,0 +1,213 @@
+package server
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"sightline/relay/internal/auth"
+	"sightline/relay/internal/bus"
+	"sightline/relay/internal/plant"
+	"sightline/relay/internal/sfu"
+)
+
+// Config is what a relay needs. Listen and Data must be set.
+type Config struct {
+	Listen    string // host:port of HTTP; port 0 takes a free one
+	Data      string // the data directory
+	MQTT      string // the plant's broker, tcp://host:port; empty: the embedded one
+	MQTTAddr  string // where the embedded broker listens
+	MediaPort int    // UDP; 0: the same number as HTTP's, or a free one where that is taken
+	Advertise string // host:port where media reaches the relay from outside; empty: its own addresses
+	NATS      string // a NATS elsewhere; empty: the embedded one
+	TLSCert   string // PEM files; both or none
+	TLSKey    string
+
+	Log       *slog.Logger
+	Now       func() time.Time
+	Linger    time.Duration // how long an empty room stays open; 0: 20 s
+	GhostTime time.Duration // see room.Config; 0: 10 s
+}
+
+// Server is a running relay.
+type Server struct {
+	cfg    Config
+	log    *slog.Logger
+	auth   *auth.Authority
+	bus    *bus.Bus
+	broker *plant.Broker
+	hub    *plant.Hub
+	media  *mediaPort
+	pool   *sfu.Pool
+	rooms  rooms
+
+	listener net.Listener
+	http     *http.Server
+	served   chan error
+
+	ctx   context.Context // ends when the relay closes
+	stop  context.CancelFunc
+	conns sync.WaitGroup
+}
+
+var errClosing = errors.New("the relay is closing; come back in a moment")
+
+// Start starts a relay. It returns when the relay is ready.
+func Start(ctx context.Context, cfg Config) (*Server, error) {
+	if err := cfg.check(); err != nil {
+		return nil, err
+	}
+	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1)}
+	s.rooms = rooms{s: s, open: map[string]*openRoom{}}
+	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
+	if err := s.start(ctx); err != nil {
+		s.stop()
+		s.shut()
+		return nil, err
+	}
+	return s, nil
+}
+
+// check fills in what is left out, and refuses what cannot be.
+func (c *Config) check() error {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Linger == 0 {
+		c.Linger = 20 * time.Second
+	}
+	if c.GhostTime == 0 {
+		c.GhostTime = 10 * time.Second
+	}
+	host, _, err := net.SplitHostPort(c.Listen)
+	if err != nil {
+		return fmt.Errorf("listen address %q: want host:port", c.Listen)
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		return errors.New("TLS needs both --tls-cert and --tls-key")
+	}
+	if ip := net.ParseIP(host); c.TLSCert == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return fmt.Errorf("plain HTTP is for this machine only, and %s is reached from outside: give --tls-cert and --tls-key, "+
+			"or listen on 127.0.0.1 behind a proxy that speaks TLS", c.Listen)
+	}
+	return nil
+}
+
+func (s *Server) start(ctx context.Context) error {
+	if err := os.MkdirAll(s.cfg.Data, 0o755); err != nil {
+		return fmt.Errorf("data directory: %w", err)
+	}
+	var err error
+	if s.auth, err = auth.Open(s.cfg.Data, s.cfg.Now); err != nil {
+		return err
+	}
+	if s.bus, err = bus.Open(ctx, filepath.Join(s.cfg.Data, "nats"), s.cfg.NATS); err != nil {
+		return err
+	}
+	if err := s.startPlant(); err != nil {
+		return err
+	}
+	if s.listener, err = s.listen(); err != nil {
+		return fmt.Errorf("listen on %s: %w; is another relay running?", s.cfg.Listen, err)
+	}
+	if s.media, err = openMedia(s.listener.Addr().(*net.TCPAddr), s.cfg.MediaPort, s.cfg.Advertise); err != nil {
+		return err
+	}
+	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 64 << 10,
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
+	go func() { s.served <- s.http.Serve(s.listener) }()
+	return nil
+}
+
+func (s *Server) startPlant() error {
+	broker := s.cfg.MQTT
+	if broker == "" {
+		var err error
+		if s.broker, err = plant.NewBroker(s.cfg.MQTTAddr, s.log); err != nil {
+			return err
+		}
+		broker = s.broker.URL()
+	}
+	var err error
+	s.hub, err = plant.NewHub(broker, s.log)
+	return err
+}
+
+func (s *Server) listen() (net.Listener, error) {
+	if s.cfg.TLSCert == "" {
+		return net.Listen("tcp", s.cfg.Listen)
+	}
+	cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+	if err != nil {
+		return nil, err
+	}
+	l, err := net.Listen("tcp", s.cfg.Listen)
+	if err != nil {
+		return nil, err
+	}
+	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}), nil
+}
+
+// URL is where participants reach the relay.
+func (s *Server) URL() string {
+	scheme := "http"
+	if s.cfg.TLSCert != "" {
+		scheme = "https"
+	}
+	return scheme + "://" + s.listener.Addr().String()
+}
+
+// MQTT is where machines reach the relay's broker, or the broker that it reads.
+func (s *Server) MQTT() string {
+	if s.broker != nil {
+		return s.broker.URL()
+	}
+	return s.cfg.MQTT
+}
+
+// MediaPort is the UDP port of all media.
+func (s *Server) MediaPort() int { return s.media.port }
+
+// Authority signs tokens for the relay's rooms.
+func (s *Server) Authority() *auth.Authority { return s.auth }
+
+// Close sends everybody away, closes the recordings and ends the relay. It returns when all has ended.
+func (s *Server) Close() {
+	s.stop()
+	s.conns.Wait()
+	s.rooms.close()
+	s.shut()
+}
+
+// shut ends what start has started, as far as it came.
+func (s *Server) shut() {
+	if s.http != nil {
+		_ = s.http.Close()
+		<-s.served
+	} else if s.listener != nil {
+		_ = s.listener.Close()
+	}
+	if s.media != nil {
+		s.media.close()
+	}
+	if s.hub != nil {
+		s.hub.Close()
+	}
+	if s.broker != nil {
+		s.broker.Close()
+	}
+	if s.bus != nil {
+		s.bus.Close()
+	}
+}
