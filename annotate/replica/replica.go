@@ -1,0 +1,160 @@
+// Package replica is what a participant knows of the marks of a room: it merges messages, in whatever
+// order and how often they come, into the same state as everybody else's.
+package replica
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"sync"
+
+	"sightline/annotate"
+	"sightline/relay/wire"
+)
+
+// Replica is the merged state of marks and anchors. Each (kind, id) is a register in which the newest
+// message holds (wire.Envelope.Newer), so merging is commutative, associative and idempotent. It is safe
+// for use by several goroutines.
+type Replica struct {
+	mu      sync.Mutex
+	marks   map[string]register[annotate.Mark]
+	anchors map[string]register[annotate.Anchor]
+	version uint64
+}
+
+// register is the newest message for an id, decoded.
+type register[T any] struct {
+	from wire.Envelope // without its body
+	body T
+}
+
+// New makes an empty replica.
+func New() *Replica {
+	return &Replica{marks: map[string]register[annotate.Mark]{}, anchors: map[string]register[annotate.Anchor]{}}
+}
+
+// Apply merges one message; changed says whether it is now the one that holds. Messages of kinds that are
+// not about marks change nothing. A message whose body is wrong changes nothing either, on every replica
+// alike; the error says what is wrong with it.
+func (r *Replica) Apply(e wire.Envelope) (changed bool, err error) {
+	switch e.Kind {
+	case wire.KindMark:
+		m, err := DecodeMark(e.Body)
+		if err != nil {
+			return false, fmt.Errorf("mark %s from %s: %w", e.ID, e.From, err)
+		}
+		return merge(r, r.marks, e, m), nil
+	case wire.KindAnchor:
+		a, err := DecodeAnchor(e.Body)
+		if err != nil {
+			return false, fmt.Errorf("anchor of mark %s from %s: %w", e.ID, e.From, err)
+		}
+		return merge(r, r.anchors, e, a), nil
+	}
+	return false, nil
+}
+
+func merge[T any](r *Replica, into map[string]register[T], e wire.Envelope, body T) bool {
+	e.Body, e.Extra = nil, nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if old, ok := into[e.ID]; ok && !e.Newer(old.from) {
+		return false
+	}
+	into[e.ID] = register[T]{e, body}
+	r.version++
+	return true
+}
+
+// DecodeMark reads the body of a mark and checks it.
+func DecodeMark(body []byte) (annotate.Mark, error) {
+	var m annotate.Mark
+	if err := json.Unmarshal(body, &m); err != nil {
+		return annotate.Mark{}, fmt.Errorf("body is not a mark: %w", err)
+	}
+	return m, m.Valid()
+}
+
+// DecodeAnchor reads the body of an anchor and checks it.
+func DecodeAnchor(body []byte) (annotate.Anchor, error) {
+	var a annotate.Anchor
+	if err := json.Unmarshal(body, &a); err != nil {
+		return annotate.Anchor{}, fmt.Errorf("body is not an anchor: %w", err)
+	}
+	switch a.State {
+	case annotate.Placed, annotate.Waiting, annotate.Refused:
+	default:
+		return annotate.Anchor{}, fmt.Errorf("anchor has the unknown state %q", a.State)
+	}
+	if len(a.Points) > annotate.MaxPoints {
+		return annotate.Anchor{}, fmt.Errorf("anchor has %d points, at most %d", len(a.Points), annotate.MaxPoints)
+	}
+	for _, p := range a.Points {
+		c := p.Cov[0] + p.Cov[1] + p.Cov[2] + p.Cov[3] + p.Cov[4] + p.Cov[5]
+		if !p.P.Finite() || !p.Normal.Finite() || math.IsNaN(c) || math.IsInf(c, 0) {
+			return annotate.Anchor{}, fmt.Errorf("anchor has a point that is not a place")
+		}
+	}
+	return a, nil
+}
+
+// List returns the live marks in the order they were last written, oldest first, each with its anchor
+// where that was made for the mark as it now stands. The result is the caller's; what it points to is
+// shared and must not be written.
+func (r *Replica) List() []annotate.Entry {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	out := make([]annotate.Entry, 0, len(r.marks))
+	for id := range r.marks {
+		if e, ok := r.entry(id); ok {
+			out = append(out, e)
+		}
+	}
+	slices.SortFunc(out, func(a, b annotate.Entry) int {
+		if a.Time != b.Time {
+			if a.Time < b.Time {
+				return -1
+			}
+			return 1
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	return out
+}
+
+// Get returns one live mark.
+func (r *Replica) Get(id string) (annotate.Entry, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.entry(id)
+}
+
+// entry needs the lock.
+func (r *Replica) entry(id string) (annotate.Entry, bool) {
+	m, ok := r.marks[id]
+	if !ok || m.body.Deleted {
+		return annotate.Entry{}, false
+	}
+	e := annotate.Entry{ID: id, Mark: m.body, Captured: m.from.Captured, Time: m.from.Time, From: m.from.From}
+	if a, ok := r.anchors[id]; ok && a.body.MarkTime == m.from.Time {
+		e.Anchor = &a.body
+	}
+	return e, true
+}
+
+// last returns the newest message for a mark, a tombstone too.
+func (r *Replica) last(id string) (register[annotate.Mark], bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	m, ok := r.marks[id]
+	return m, ok
+}
+
+// Version grows with every change, so that a caller sees cheaply whether there is anything new.
+func (r *Replica) Version() uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.version
+}
