@@ -1,0 +1,167 @@
+package relaytest
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"testing"
+)
+
+// Network stands between clients and a relay, for HTTP and for media, and can be taken away: while it is
+// paused nothing passes, and nobody is told.
+type Network struct {
+	tcp    net.Listener
+	udp    *net.UDPConn
+	paused atomic.Bool
+
+	mu     sync.Mutex
+	toTCP  string
+	toUDP  *net.UDPAddr
+	paths  map[string]*net.UDPConn
+	closed bool
+	conns  []io.Closer
+	tasks  sync.WaitGroup
+}
+
+// NewNetwork opens a network that leads nowhere yet.
+func NewNetwork(t testing.TB) *Network {
+	t.Helper()
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := &Network{tcp: tcp, udp: udp, paths: map[string]*net.UDPConn{}}
+	n.tasks.Go(n.accept)
+	n.tasks.Go(n.pump)
+	t.Cleanup(n.close)
+	return n
+}
+
+// Lead lets the network lead to a relay.
+func (n *Network) Lead(tcp string, udpPort int) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.toTCP, n.toUDP = tcp, &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: udpPort}
+}
+
+// URL is where the relay is through the network; Media where its media are.
+func (n *Network) URL() string   { return "http://" + n.tcp.Addr().String() }
+func (n *Network) Media() string { return n.udp.LocalAddr().String() }
+
+// Pause takes the network away, or brings it back.
+func (n *Network) Pause(on bool) { n.paused.Store(on) }
+
+func (n *Network) close() {
+	n.mu.Lock()
+	n.closed = true
+	for _, c := range n.conns {
+		_ = c.Close()
+	}
+	n.mu.Unlock()
+	_ = n.tcp.Close()
+	_ = n.udp.Close()
+	n.tasks.Wait()
+}
+
+// own takes a connection to be closed at the end.
+func (n *Network) own(c io.Closer) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.closed {
+		_ = c.Close()
+		return false
+	}
+	n.conns = append(n.conns, c)
+	return true
+}
+
+func (n *Network) accept() {
+	for {
+		in, err := n.tcp.Accept()
+		if err != nil {
+			return
+		}
+		n.mu.Lock()
+		to := n.toTCP
+		n.mu.Unlock()
+		if n.paused.Load() || !n.own(in) {
+			_ = in.Close()
+			continue
+		}
+		out, err := net.Dial("tcp", to)
+		if err != nil || !n.own(out) {
+			_ = in.Close()
+			continue
+		}
+		n.tasks.Go(func() { n.copy(out, in) })
+		n.tasks.Go(func() { n.copy(in, out) })
+	}
+}
+
+// copy passes bytes on. What comes while the network is paused is lost, and with it the connection.
+func (n *Network) copy(to, from net.Conn) {
+	buf := make([]byte, 32<<10)
+	lost := false
+	for {
+		m, err := from.Read(buf)
+		if err != nil {
+			_ = to.Close()
+			return
+		}
+		if lost = lost || n.paused.Load(); lost {
+			continue
+		}
+		if _, err := to.Write(buf[:m]); err != nil {
+			_ = from.Close()
+			return
+		}
+	}
+}
+
+// pump passes datagrams on to the relay, each sender's from a socket of its own.
+func (n *Network) pump() {
+	buf := make([]byte, 2000)
+	for {
+		m, from, err := n.udp.ReadFromUDP(buf)
+		if err != nil {
+			return
+		}
+		if out := n.path(from); out != nil && !n.paused.Load() {
+			_, _ = out.Write(buf[:m])
+		}
+	}
+}
+
+func (n *Network) path(from *net.UDPAddr) *net.UDPConn {
+	n.mu.Lock()
+	out, to := n.paths[from.String()], n.toUDP
+	n.mu.Unlock()
+	if out != nil || to == nil {
+		return out
+	}
+	out, err := net.DialUDP("udp", nil, to)
+	if err != nil || !n.own(out) {
+		return nil
+	}
+	n.mu.Lock()
+	n.paths[from.String()] = out
+	n.mu.Unlock()
+	n.tasks.Go(func() {
+		buf := make([]byte, 2000)
+		for {
+			m, err := out.Read(buf)
+			if err != nil {
+				return
+			}
+			if !n.paused.Load() {
+				_, _ = n.udp.WriteToUDP(buf[:m], from)
+			}
+		}
+	})
+	return out
+}
