@@ -1,0 +1,112 @@
+package sim
+
+import (
+	"image"
+	"math"
+	"testing"
+
+	"sightline/vision/geom"
+)
+
+func world(t testing.TB, o Options) *World {
+	t.Helper()
+	w, err := NewWorld(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
+}
+
+// TestDepthAgreesWithPose lifts pixels of one frame into the world by their depth and looks whether
+// another frame sees the same surface there.
+func TestDepthAgreesWithPose(t *testing.T) {
+	w := world(t, Options{Seed: 3, Motion: Walk})
+	cam := w.Camera()
+	const a, b = 30, 60
+	da := append([]float64(nil), w.Depth(a)...)
+	db := w.Depth(b)
+	seen, agree := 0, 0
+	for y := 20; y < cam.Height; y += 23 {
+		for x := 20; x < cam.Width; x += 23 {
+			z := da[y*cam.Width+x]
+			if math.IsInf(z, 0) {
+				continue
+			}
+			n := cam.Normalize(geom.Vec2{float64(x), float64(y)})
+			p := w.PoseCW(a).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z})
+			c := w.PoseCW(b).Apply(p)
+			q, ok := cam.Project(c)
+			if !ok || !cam.Contains(q, 2) {
+				continue
+			}
+			seen++
+			if d := db[int(q[1]+0.5)*cam.Width+int(q[0]+0.5)]; math.Abs(d-c[2]) < 0.03*c[2] {
+				agree++
+			}
+		}
+	}
+	if seen < 200 || float64(agree) < 0.85*float64(seen) {
+		t.Errorf("%d of %d lifted points lie on the surface that the other frame sees; the rest may be hidden, but not so many", agree, seen)
+	}
+}
+
+func TestSameSeedSamePicture(t *testing.T) {
+	a, b, c := world(t, Options{Seed: 5}), world(t, Options{Seed: 5}), world(t, Options{Seed: 6})
+	if d := difference(a.Picture(17), b.Picture(17)); d != 0 {
+		t.Errorf("the same frame differs by %.3f on average", d)
+	}
+	if d := difference(a.Picture(17), c.Picture(17)); d < 2 {
+		t.Errorf("another seed differs by only %.3f on average", d)
+	}
+}
+
+func difference(a, b *image.YCbCr) float64 {
+	sum := 0.0
+	for i := range a.Y {
+		sum += math.Abs(float64(a.Y[i]) - float64(b.Y[i]))
+	}
+	return sum / float64(len(a.Y))
+}
+
+func TestPictureIsOfAPlantRoom(t *testing.T) {
+	y := world(t, Options{Seed: 1}).Picture(0).Y
+	var sum, sq float64
+	for _, v := range y {
+		sum += float64(v)
+		sq += float64(v) * float64(v)
+	}
+	mean := sum / float64(len(y))
+	dev := math.Sqrt(sq/float64(len(y)) - mean*mean)
+	if mean < 60 || mean > 180 || dev < 25 {
+		t.Errorf("mean %.0f and deviation %.0f of brightness: not the picture of a lit room", mean, dev)
+	}
+}
+
+func TestOptionsAreChecked(t *testing.T) {
+	for _, spec := range []string{"sim:moon", "sim:plant?motion=fly", "sim:plant?seed=x", "sim:plant?size=9", "sim:plant?colour=1"} {
+		if _, err := ParseOptions(spec, 30); err == nil {
+			t.Errorf("%s was taken", spec)
+		}
+	}
+	o, err := ParseOptions("sim:plant?seed=3&motion=walk&hand=1&size=320x240", 25)
+	if err != nil || o.Seed != 3 || o.Motion != Walk || !o.Hand || o.Width != 320 || o.FPS != 25 {
+		t.Errorf("got %+v, %v", o, err)
+	}
+	if _, err := NewWorld(Options{Width: 3, Height: 3}); err == nil {
+		t.Error("a camera of 3x3 pixels was built")
+	}
+}
+
+func BenchmarkPicture(b *testing.B) {
+	w := world(b, Options{Seed: 1, Hand: true, Motion: Walk})
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		w.Picture(i)
+	}
+}
+
+func BenchmarkNewWorld(b *testing.B) {
+	for b.Loop() {
+		world(b, Options{Seed: 1})
+	}
+}
