@@ -178,10 +178,7 @@ func (e *Editor) write(id string, m annotate.Mark, captured int64) (wire.Envelop
 	if err != nil {
 		return wire.Envelope{}, fmt.Errorf("mark %s: %w", id, err)
 	}
-	e.last = max(e.last+1, e.now())
-	if old, ok := e.replica.last(id); ok {
-		e.last = max(e.last, old.from.Time+1)
-	}
+	e.last = max(e.last+1, e.now(), e.replica.lastTime(id)+1)
 	env := wire.Envelope{V: wire.Version, Kind: wire.KindMark, ID: id, Msg: e.name(), From: e.from,
 		Time: e.last, Captured: captured, Body: body}
 	_, err = e.replica.Apply(env)

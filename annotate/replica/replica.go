@@ -3,6 +3,7 @@
 package replica
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -15,27 +16,23 @@ import (
 )
 
 // Replica is the merged state of marks and anchors. Each (kind, id) is a register in which the newest
-// message holds (wire.Envelope.Newer), so merging is commutative, associative and idempotent. It is safe
-// for use by several goroutines.
+// message of the log holds (wire.Envelope.Newer), so merging is commutative, associative and idempotent.
+// Messages that are not in the log yet (Seq 0: this participant's own, applied before they are published)
+// lie over it, each until the log has it, perhaps with another time: then the log's word holds. It is
+// safe for use by several goroutines.
 type Replica struct {
 	mu      sync.Mutex
-	marks   map[string]register[annotate.Mark]
-	anchors map[string]register[annotate.Anchor]
+	marks   table[annotate.Mark]
+	anchors table[annotate.Anchor]
 	version uint64
-}
-
-// register is the newest message for an id, decoded.
-type register[T any] struct {
-	from wire.Envelope // without its body
-	body T
 }
 
 // New makes an empty replica.
 func New() *Replica {
-	return &Replica{marks: map[string]register[annotate.Mark]{}, anchors: map[string]register[annotate.Anchor]{}}
+	return &Replica{marks: newTable[annotate.Mark](), anchors: newTable[annotate.Anchor]()}
 }
 
-// Apply merges one message; changed says whether it is now the one that holds. Messages of kinds that are
+// Apply merges one message; changed says whether what is seen is now another. Messages of kinds that are
 // not about marks change nothing. A message whose body is wrong changes nothing either, on every replica
 // alike; the error says what is wrong with it.
 func (r *Replica) Apply(e wire.Envelope) (changed bool, err error) {
@@ -45,25 +42,40 @@ func (r *Replica) Apply(e wire.Envelope) (changed bool, err error) {
 		if err != nil {
 			return false, fmt.Errorf("mark %s from %s: %w", e.ID, e.From, err)
 		}
-		return merge(r, r.marks, e, m), nil
+		return merge(r, &r.marks, e, m), nil
 	case wire.KindAnchor:
 		a, err := DecodeAnchor(e.Body)
 		if err != nil {
 			return false, fmt.Errorf("anchor of mark %s from %s: %w", e.ID, e.From, err)
 		}
-		return merge(r, r.anchors, e, a), nil
+		return merge(r, &r.anchors, e, a), nil
 	}
 	return false, nil
 }
 
-func merge[T any](r *Replica, into map[string]register[T], e wire.Envelope, body T) bool {
+// Forget drops an own message that the relay refused, by its name (Msg).
+func (r *Replica) Forget(msg string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, mark := r.marks.pending[msg]
+	_, anchor := r.anchors.pending[msg]
+	if mark || anchor {
+		delete(r.marks.pending, msg)
+		delete(r.anchors.pending, msg)
+		r.version++
+	}
+}
+
+func merge[T any](r *Replica, t *table[T], e wire.Envelope, body T) bool {
 	e.Body, e.Extra = nil, nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if old, ok := into[e.ID]; ok && !e.Newer(old.from) {
+	old, had := t.get(e.ID)
+	t.put(register[T]{e, body})
+	now, has := t.get(e.ID)
+	if had == has && old.from.Msg == now.from.Msg && old.from.Time == now.from.Time && old.from.From == now.from.From {
 		return false
 	}
-	into[e.ID] = register[T]{e, body}
 	r.version++
 	return true
 }
@@ -106,20 +118,14 @@ func DecodeAnchor(body []byte) (annotate.Anchor, error) {
 func (r *Replica) List() []annotate.Entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	out := make([]annotate.Entry, 0, len(r.marks))
-	for id := range r.marks {
+	var out []annotate.Entry
+	for id := range r.marks.ids() {
 		if e, ok := r.entry(id); ok {
 			out = append(out, e)
 		}
 	}
 	slices.SortFunc(out, func(a, b annotate.Entry) int {
-		if a.Time != b.Time {
-			if a.Time < b.Time {
-				return -1
-			}
-			return 1
-		}
-		return strings.Compare(a.ID, b.ID)
+		return cmp.Or(cmp.Compare(a.Time, b.Time), strings.Compare(a.ID, b.ID))
 	})
 	return out
 }
@@ -133,23 +139,23 @@ func (r *Replica) Get(id string) (annotate.Entry, bool) {
 
 // entry needs the lock.
 func (r *Replica) entry(id string) (annotate.Entry, bool) {
-	m, ok := r.marks[id]
+	m, ok := r.marks.get(id)
 	if !ok || m.body.Deleted {
 		return annotate.Entry{}, false
 	}
 	e := annotate.Entry{ID: id, Mark: m.body, Captured: m.from.Captured, Time: m.from.Time, From: m.from.From}
-	if a, ok := r.anchors[id]; ok && a.body.MarkTime == m.from.Time {
+	if a, ok := r.anchors.get(id); ok && a.body.MarkTime == m.from.Time {
 		e.Anchor = &a.body
 	}
 	return e, true
 }
 
-// last returns the newest message for a mark, a tombstone too.
-func (r *Replica) last(id string) (register[annotate.Mark], bool) {
+// lastTime is the session time of the newest message for a mark, a tombstone too, or 0.
+func (r *Replica) lastTime(id string) int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m, ok := r.marks[id]
-	return m, ok
+	m, _ := r.marks.get(id)
+	return m.from.Time
 }
 
 // Version grows with every change, so that a caller sees cheaply whether there is anything new.

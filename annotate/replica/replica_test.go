@@ -50,7 +50,7 @@ func drawMessages(t *rapid.T) []wire.Envelope {
 	for i := range msgs {
 		e := wire.Envelope{V: 1, ID: rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "id"),
 			From: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "from"), Time: rapid.Int64Range(1, 4).Draw(t, "time"),
-			Msg: fmt.Sprint("m", i)}
+			Msg: fmt.Sprint("m", i), Seq: uint64(i + 1)}
 		if rapid.Bool().Draw(t, "anchor") {
 			e.Kind = wire.KindAnchor
 			e.Body = body(t, annotate.Anchor{State: annotate.Waiting, Reason: fmt.Sprint(i), MarkTime: rapid.Int64Range(1, 4).Draw(t, "mark time")})
@@ -98,60 +98,61 @@ func TestConverges(t *testing.T) {
 	})
 }
 
-// TestTwoEditors lets two sessions edit apart and then exchange everything: they agree, and what either
-// made and nobody deleted is there.
+// room is a relay as the replicas see it: it numbers messages, knows each by its name, and puts the clock of
+// who is ahead right.
+type room struct {
+	now int64
+	log []wire.Envelope
+}
+
+func (r *room) take(e wire.Envelope) {
+	for _, old := range r.log {
+		if old.Msg == e.Msg {
+			return
+		}
+	}
+	r.now++
+	e.Time, e.Seq = min(e.Time, r.now), uint64(len(r.log)+1)
+	r.log = append(r.log, e)
+}
+
+// TestTwoEditors lets two sessions edit apart, their clocks wrong, and exchange everything now and then
+// through a relay: in the end they agree, and what either made and nobody deleted is there.
 func TestTwoEditors(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var clocks [2]int64
+		clocks := [2]int64{0, rapid.Int64Range(-20, 20).Draw(t, "skew")}
 		replicas := [2]*Replica{New(), New()}
 		editors := [2]*Editor{editor(replicas[0], "p", &clocks[0]), editor(replicas[1], "q", &clocks[1])}
-		var logs [2][]wire.Envelope
-		made := map[string]bool{}
-		deleted := map[string]bool{}
-		for range rapid.IntRange(1, 40).Draw(t, "edits") {
-			i := rapid.IntRange(0, 1).Draw(t, "who")
-			clocks[i] += rapid.Int64Range(0, 2).Draw(t, "tick")
-			e, list := editors[i], replicas[i].List()
-			switch op := rapid.IntRange(0, 3).Draw(t, "op"); {
-			case op == 0 || len(list) == 0:
-				id, env, err := e.Create(arrow("x", 1), 7)
-				if err != nil {
-					t.Fatal(err)
+		relay := &room{now: rapid.Int64Range(0, 40).Draw(t, "relay's clock")}
+		var sent [2][]wire.Envelope
+		exchange := func() {
+			for i := range sent {
+				for _, env := range sent[i] {
+					relay.take(env)
 				}
-				made[id] = true
-				logs[i] = append(logs[i], env)
-			case op == 1:
-				env, err := e.Move(list[0].ID, arrow("x", 2), 8)
-				if err != nil {
-					t.Fatal(err)
-				}
-				logs[i] = append(logs[i], env)
-			case op == 2:
-				env, err := e.Delete(list[len(list)-1].ID)
-				if err != nil {
-					t.Fatal(err)
-				}
-				deleted[env.ID] = true
-				logs[i] = append(logs[i], env)
-			default: // exchange all so far
-				for k := range logs {
-					for _, env := range logs[k] {
-						if _, err := replicas[1-k].Apply(env); err != nil {
-							t.Fatal(err)
-						}
+			}
+			for _, r := range replicas {
+				for _, env := range rapid.Permutation(relay.log).Draw(t, "order") {
+					if _, err := r.Apply(env); err != nil {
+						t.Fatal(err)
 					}
 				}
 			}
 		}
-		for k := range logs {
-			for _, env := range logs[k] {
-				if _, err := replicas[1-k].Apply(env); err != nil {
-					t.Fatal(err)
-				}
+		made, deleted := map[string]bool{}, map[string]bool{}
+		for range rapid.IntRange(1, 30).Draw(t, "edits") {
+			i := rapid.IntRange(0, 1).Draw(t, "who")
+			clocks[i] += rapid.Int64Range(0, 2).Draw(t, "tick")
+			relay.now++
+			op := rapid.IntRange(0, 4).Draw(t, "op")
+			if op == 4 {
+				exchange()
+				continue
 			}
+			sent[i] = append(sent[i], edit(t, editors[i], replicas[i].List(), op, made, deleted)...)
 		}
-		a, b := replicas[0].List(), replicas[1].List()
-		if !reflect.DeepEqual(a, b) {
+		exchange()
+		if a, b := replicas[0].List(), replicas[1].List(); !reflect.DeepEqual(a, b) {
 			t.Fatalf("they disagree: %v, %v", a, b)
 		}
 		for id := range made {
@@ -160,6 +161,41 @@ func TestTwoEditors(t *testing.T) {
 			}
 		}
 	})
+}
+
+// edit makes one edit and notes what it made or deleted.
+func edit(t *rapid.T, e *Editor, list []annotate.Entry, op int, made, deleted map[string]bool) []wire.Envelope {
+	var env wire.Envelope
+	var err error
+	switch {
+	case op <= 1 || len(list) == 0:
+		var id string
+		id, env, err = e.Create(arrow("x", 1), 7)
+		made[id] = true
+	case op == 2:
+		env, err = e.Move(list[0].ID, arrow("x", 2), 8)
+	default:
+		env, err = e.Delete(list[len(list)-1].ID)
+		deleted[env.ID] = true
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []wire.Envelope{env}
+}
+
+// TestForget drops an own message that the relay refused.
+func TestForget(t *testing.T) {
+	r := New()
+	now := int64(5)
+	_, env, err := editor(r, "p", &now).Create(arrow("x", 1), 1)
+	if err != nil || len(r.List()) != 1 {
+		t.Fatal(err)
+	}
+	r.Forget(env.Msg)
+	if n := len(r.List()); n != 0 {
+		t.Errorf("%d marks after the only one was refused", n)
+	}
 }
 
 // bodies is the state without its times: what people see.
@@ -225,7 +261,7 @@ func TestAnchorHolds(t *testing.T) {
 	}
 	anchor := func(markTime, time int64, reason string) {
 		t.Helper()
-		if _, err := r.Apply(wire.Envelope{Kind: wire.KindAnchor, ID: id, From: "field", Msg: reason, Time: time,
+		if _, err := r.Apply(wire.Envelope{Kind: wire.KindAnchor, ID: id, From: "field", Msg: reason, Time: time, Seq: uint64(time),
 			Body: body(t, annotate.Anchor{MarkTime: markTime, State: annotate.Waiting, Reason: reason})}); err != nil {
 			t.Fatal(err)
 		}
