@@ -76,7 +76,7 @@ func findCamera(name string) (driver.Driver, error) {
 	if found == "" {
 		found = "none"
 	}
-	return nil, fmt.Errorf("no camera %s; found: %s; plug one in, or use file:, seq: or sim:", name, found)
+	return nil, fmt.Errorf("no camera %s; found: %s; plug one in, or use file:, seq: or sim: instead", name, found)
 }
 
 func openCamera(name string, opts Options) (Source, error) {
