@@ -43,6 +43,7 @@ const (
 	iceFailed   = 2 * time.Second
 	iceKeep     = 500 * time.Millisecond
 	sendTimeout = 4 * time.Second
+	goodbyeTime = time.Second
 )
 
 var errLeft = errors.New("the client was closed")
@@ -73,7 +74,7 @@ func (s *session) end() {
 	s.c.outbox.shut(s)
 	s.fail(errLeft)
 	if left {
-		_ = s.ws.Close(websocket.StatusNormalClosure, "left")
+		s.goodbye()
 	}
 	_ = s.ws.CloseNow()
 	for _, t := range s.c.local {
@@ -89,6 +90,13 @@ func (s *session) end() {
 		_ = s.pc.GracefulClose()
 	}
 	s.tasks.Wait()
+}
+
+// goodbye closes the socket in order, so that the relay knows that this client left and was not lost.
+func (s *session) goodbye() {
+	late := time.AfterFunc(goodbyeTime, func() { _ = s.ws.CloseNow() })
+	defer late.Stop()
+	_ = s.ws.Close(websocket.StatusNormalClosure, "left")
 }
 
 func (s *session) spawn(f func()) {
@@ -151,8 +159,11 @@ func (s *session) publication() wire.Signal {
 // pingSocket notices a relay that no longer answers on the socket.
 func (s *session) pingSocket() {
 	for s.pause(pingEvery) {
-		ctx, cancel := context.WithTimeout(s.ctx, silence)
+		// A context that ends while the socket is written to would end the socket, before the goodbye.
+		ctx, cancel := context.WithTimeout(context.Background(), silence)
+		stop := context.AfterFunc(s.ctx, cancel)
 		err := s.ws.Ping(ctx)
+		stop()
 		cancel()
 		if err != nil {
 			s.fail(fmt.Errorf("relay does not answer: %w", err))

@@ -16,7 +16,7 @@ var ErrReplaced = errors.New("replaced: the same client has joined again from el
 
 func (s *session) readSignals() {
 	for {
-		_, data, err := s.ws.Read(s.ctx)
+		_, data, err := s.ws.Read(context.Background()) // ended by the socket's end
 		if err != nil {
 			s.fail(fmt.Errorf("signalling socket: %w", err))
 			return
@@ -100,7 +100,7 @@ func (s *session) send(m wire.Signal) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, sendTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
 	defer cancel()
 	if err := s.ws.Write(ctx, websocket.MessageText, data); err != nil {
 		return fmt.Errorf("signalling socket: %w", err)

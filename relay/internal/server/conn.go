@@ -44,6 +44,8 @@ const (
 	pingEvery = time.Second
 	silence   = 3500 * time.Millisecond
 	queuedOut = 64
+	// goodbyeTime is how long a client has to hear why it is sent away.
+	goodbyeTime = time.Second
 )
 
 var (
@@ -157,11 +159,14 @@ func (c *conn) goodbye(cause error) {
 	default:
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
+	stop := context.AfterFunc(ctx, func() { _ = c.ws.CloseNow() })
+	defer stop()
 	if data, err := (wire.Signal{Type: wire.SignalError, Code: told.code, Text: told.text}).Encode(); err == nil {
 		_ = c.ws.Write(ctx, websocket.MessageText, data)
 	}
+	_ = c.ws.Close(websocket.StatusPolicyViolation, told.code)
 }
 
 // signalError ends a connection and is told to its client.
@@ -187,7 +192,7 @@ func (c *conn) read() {
 
 // next reads one message of the client's.
 func (c *conn) next() ([]byte, error) {
-	_, r, err := c.ws.Reader(c.ctx)
+	_, r, err := c.ws.Reader(context.Background()) // a context that ends would end the socket, before the goodbye
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +238,7 @@ func (c *conn) write() {
 			if err != nil {
 				continue
 			}
-			ctx, cancel := context.WithTimeout(c.ctx, silence)
+			ctx, cancel := context.WithTimeout(context.Background(), silence)
 			err = c.ws.Write(ctx, websocket.MessageText, data)
 			cancel()
 			if err != nil {
@@ -256,8 +261,10 @@ func (c *conn) ping() {
 		case <-c.ctx.Done():
 			return
 		}
-		ctx, cancel := context.WithTimeout(c.ctx, silence)
+		ctx, cancel := context.WithTimeout(context.Background(), silence)
+		stop := context.AfterFunc(c.ctx, cancel)
 		err := c.ws.Ping(ctx)
+		stop()
 		cancel()
 		if err != nil {
 			c.fail(fmt.Errorf("client does not answer: %w", err))

@@ -1,0 +1,86 @@
+package relaytest
+
+import (
+	"bufio"
+	"context"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"sightline/relay/internal/app"
+	"sightline/relay/internal/auth"
+)
+
+// processEnv makes a test binary be a relay.
+const processEnv = "SIGHTLINE_TEST_RELAY"
+
+// Main is to be called first in TestMain: it makes the test binary a relay where Process has started it.
+func Main(m *testing.M) {
+	if os.Getenv(processEnv) == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	os.Exit(app.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// Process is a relay in a process of its own.
+type Process struct {
+	URL, MQTT string
+	Data      string
+	cmd       *exec.Cmd
+}
+
+// StartProcess runs "relay serve" on loopback. listen is "127.0.0.1:0" or where it was before.
+func StartProcess(t testing.TB, data, listen string, args ...string) *Process {
+	t.Helper()
+	args = append([]string{"serve", "--listen", listen, "--mqtt-listen", "127.0.0.1:0", "--data", data}, args...)
+	p := &Process{Data: data, cmd: exec.Command(os.Args[0], args...)}
+	p.cmd.Env = append(os.Environ(), processEnv+"=1")
+	log := &testWriter{t: t}
+	t.Cleanup(log.end)
+	p.cmd.Stderr = log
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Kill)
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil {
+		t.Fatalf("relay did not start: %v", err)
+	}
+	for _, word := range strings.Fields(line) {
+		if v, ok := strings.CutPrefix(word, "url="); ok {
+			p.URL = v
+		} else if v, ok := strings.CutPrefix(word, "mqtt="); ok {
+			p.MQTT = v
+		}
+	}
+	return p
+}
+
+// Listen is where the relay listens.
+func (p *Process) Listen() string { return strings.TrimPrefix(p.URL, "http://") }
+
+// Kill ends the relay with SIGKILL.
+func (p *Process) Kill() {
+	_ = p.cmd.Process.Kill()
+	_ = p.cmd.Wait()
+}
+
+// Authority signs tokens as the relay does: with the key in its directory.
+func (p *Process) Authority(t testing.TB) *auth.Authority {
+	t.Helper()
+	a, err := auth.Open(p.Data, time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
