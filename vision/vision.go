@@ -22,9 +22,10 @@ type Estimate struct {
 	// Captured names the frame: microseconds on the publisher's clock.
 	Captured int64
 	State    State
-	// PoseCW takes world to camera; only meaningful while Tracking.
+	// PoseCW takes world to camera; only meaningful where Posed.
 	PoseCW geom.Pose
-	// Map names the world that PoseCW and anchors are in. Another name is another world.
+	// Map names the world that PoseCW and anchors are in. Another name is another world. While
+	// Initializing it is a panorama, in which only directions are known, or empty.
 	Map string
 	// Metric says that lengths are metres; otherwise they are in an arbitrary unit of this map.
 	Metric bool
@@ -35,6 +36,9 @@ type Estimate struct {
 	// Reason says in words why the state is not Tracking, or what makes tracking weak. Empty when all is well.
 	Reason string
 }
+
+// Posed says whether the pose can be drawn by: in the map, or in a panorama while there is none yet.
+func (e Estimate) Posed() bool { return e.Map != "" && e.State != Lost }
 
 // PoseMessage is the body of a pose message (relay/wire kind "pose"): an Estimate as it travels, with
 // the camera it was made with, so that a receiver can project into the very same frame.

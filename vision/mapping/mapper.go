@@ -284,15 +284,17 @@ func (m *Mapper) rescale(s float64) {
 func (m *Mapper) publish() {
 	m.serial++
 	m.state.Store(&Snapshot{
-		Version: m.serial, Name: m.name(), Unit: m.unit, Metric: m.metric,
+		Version: m.serial, World: m.world(), Name: m.name(), Unit: m.unit, Metric: m.metric,
 		Keyframes: slices.Clone(m.frames), Landmarks: maps.Clone(m.points), Markers: m.markers(),
 	})
 }
 
+func (m *Mapper) world() string { return fmt.Sprintf("w%d", m.worlds) }
+
 // name changes with the unit, so that an anchor in the old unit is never drawn in the new one.
 func (m *Mapper) name() string {
 	if m.metric {
-		return fmt.Sprintf("w%d-metres", m.worlds)
+		return m.world() + "-metres"
 	}
-	return fmt.Sprintf("w%d", m.worlds)
+	return m.world()
 }

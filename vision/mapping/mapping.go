@@ -60,7 +60,9 @@ type Landmark struct {
 type Snapshot struct {
 	// Version grows with every change.
 	Version int
-	// Name names the world; another name means that older coordinates are worth nothing.
+	// World names the world; another world means that older coordinates are worth nothing.
+	World string
+	// Name names the world together with its unit: what anchors and estimates are told to be in.
 	Name string
 	// Unit is how many of the first snapshot's units are one of this one's: coordinates of an older
 	// snapshot of the same world are multiplied by Unit/older.Unit.

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -22,8 +23,8 @@ type Surface struct {
 	Slope    geom.Vec2
 }
 
-// Reach is how far from the mark supports are looked for, in normalized coordinates: about 7 degrees.
-const Reach = 0.12
+// Reach is how far from the mark supports are looked for, in normalized coordinates: about 11 degrees.
+const Reach = 0.2
 
 // roughness is by how much of its inverse depth a real surface leaves its plane, per unit of normalized
 // distance: machines are stepped and curved. Supports far from the mark count for less by it.
@@ -41,15 +42,37 @@ func FitSurface(n geom.Vec2, all []Support) (Surface, bool) {
 	if len(near) < 3 {
 		return Surface{}, false
 	}
-	var best Surface
-	score := -1.0
-	for _, s := range near[:min(len(near), 6)] {
-		f, w, ok := fitFrom(n, near, s.Inv)
-		if ok && w > score {
-			best, score = f, w
+	var fits []scored
+	for _, s := range near[:min(len(near), 8)] {
+		if f, w, ok := fitFrom(n, near, s.Inv); ok && f.Inv > 0 {
+			fits = append(fits, scored{f, w})
 		}
 	}
-	return best, score > 0 && best.Inv > 0
+	if len(fits) == 0 {
+		return Surface{}, false
+	}
+	best := slices.MaxFunc(fits, func(a, b scored) int { return cmp.Compare(a.weight, b.weight) })
+	best.Var += doubt(best, fits)
+	return best.Surface, true
+}
+
+// scored is a fit with the weight of the supports that agree with it.
+type scored struct {
+	Surface
+	weight float64
+}
+
+// doubt is the variance that another surface in reach adds: near an edge either may be the one that the
+// mark is on, each as likely as the square of what its supports weigh: they are not independent.
+func doubt(best scored, fits []scored) float64 {
+	worst := 0.0
+	for _, f := range fits {
+		if d := square(f.Inv - best.Inv); d > 9*best.Var {
+			a, b := square(f.weight), square(best.weight)
+			worst = math.Max(worst, a/(a+b)*d)
+		}
+	}
+	return worst
 }
 
 func nearest(n geom.Vec2, all []Support) []Support {
@@ -60,19 +83,9 @@ func nearest(n geom.Vec2, all []Support) []Support {
 		}
 	}
 	slices.SortFunc(near, func(a, b Support) int {
-		return cmpFloat(a.N.Sub(n).Norm(), b.N.Sub(n).Norm())
+		return cmp.Compare(a.N.Sub(n).Norm(), b.N.Sub(n).Norm())
 	})
 	return near[:min(len(near), 40)]
-}
-
-func cmpFloat(a, b float64) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
 }
 
 // fitFrom iterates from a level surface at one inverse depth, and returns the sum of weights beside the fit.

@@ -72,6 +72,8 @@ func (t *Tracker) Place(id string, captured int64, pixels []geom.Vec2) {
 	a.Reason = "waiting for parallax: move sideways"
 	if t.snapshot != nil {
 		t.renew(a)
+	} else {
+		t.placeOnPanorama(a)
 	}
 }
 
@@ -107,13 +109,18 @@ func (t *Tracker) refreshAnchors() {
 	if t.snapshot == nil {
 		return
 	}
+	renewed := 0
 	for _, id := range t.order {
 		a := t.anchors[id]
-		if a.State != Refused && a.seen != t.snapshot.Version {
+		if a.State != Refused && a.seen != t.snapshot.Version && renewed < renewMost {
 			t.renew(a)
+			renewed++
 		}
 	}
 }
+
+// renewMost is how many marks are placed anew in one frame: it bounds the time.
+const renewMost = 4
 
 // renew places a mark in the map as it is now.
 func (t *Tracker) renew(a *anchor) {

@@ -205,7 +205,7 @@ func (t *Tracker) solvePose(s []solve.Sighting, start geom.Pose) (solve.PoseResu
 
 func (t *Tracker) setPose(f *frame, res solve.PoseResult) {
 	f.tracked, f.poseCW, f.cov, f.rms = true, res.PoseCW, res.Cov, res.RMS
-	f.unit, f.world = t.snapshot.Unit, t.snapshot.Name
+	f.unit, f.world = t.snapshot.Unit, t.snapshot.World
 }
 
 func (t *Tracker) countLandmarks(f *frame) int {

@@ -63,7 +63,7 @@ func (t *Tracker) settle(f *frame) bool {
 	s, _ := t.sightings(f)
 	start := f.poseCW
 	switch {
-	case f.tracked && f.world == t.snapshot.Name:
+	case f.tracked && f.world == t.snapshot.World:
 		start = f.scaledTo(t.snapshot.Unit)
 	default:
 		k := t.keyframeNear(f.captured)

@@ -132,9 +132,8 @@ func (t *Tracker) takeSnapshot() {
 
 // relocateLast brings the last frame's pose into the new map, so that the prediction starts from it.
 func (t *Tracker) relocateLast() {
-	if t.last.world == t.snapshot.Name && t.last.unit == t.snapshot.Unit {
-		return
+	if t.last.world == t.snapshot.World && t.last.unit != t.snapshot.Unit {
+		t.last.poseCW = t.last.scaledTo(t.snapshot.Unit)
+		t.last.unit = t.snapshot.Unit
 	}
-	t.last.poseCW = t.last.scaledTo(t.snapshot.Unit)
-	t.last.unit, t.last.world = t.snapshot.Unit, t.snapshot.Name
 }

@@ -130,7 +130,7 @@ func (t *Tracker) followInto(k *mapping.Keyframe, from Picture, f *frame, seeds 
 
 // followSeedsHere looks for the seeds in the last frame, so that they go on being followed.
 func (t *Tracker) followSeedsHere(from Picture, f *frame, seeds []feature, support []mapping.Support, depth float64) {
-	if t.last == nil || !t.last.tracked || t.last.world != t.snapshot.Name {
+	if t.last == nil || !t.last.tracked || t.last.world != t.snapshot.World {
 		return
 	}
 	to, err := t.picture(t.last)

@@ -8,6 +8,7 @@ package track
 import (
 	"image"
 	"log/slog"
+	"math"
 	"time"
 
 	"sightline/vision"
@@ -76,6 +77,7 @@ type Tracker struct {
 	keep     map[int64]*frame // key frames of the map, by capture time
 	nextID   mapping.FeatureID
 	starter  starter
+	panorama panorama
 	policy   keyframePolicy
 	lostFor  int
 	anchors  map[string]*anchor
@@ -162,6 +164,7 @@ func (t *Tracker) advance(f *frame) error {
 	defer t.times.start(StagePose)()
 	switch t.state {
 	case vision.Initializing:
+		t.turn(f)
 		if err := t.tryStart(f); err != nil {
 			return err
 		}
@@ -211,10 +214,13 @@ func (t *Tracker) estimate(f *frame) vision.Estimate {
 	if t.snapshot != nil {
 		e.Map, e.Metric = t.snapshot.Name, t.snapshot.Metric
 	}
-	if t.state == vision.Tracking && f.tracked {
+	switch {
+	case t.state == vision.Tracking && f.tracked:
 		e.PoseCW = f.poseCW
 		e.Landmarks = t.countLandmarks(f)
 		e.SigmaPx = t.poseSigmaPx(f)
+	case t.state == vision.Initializing && f.tracked:
+		e.Map, e.PoseCW, e.SigmaPx = f.world, f.poseCW, math.Max(f.rms, 0.3)
 	}
 	return e
 }

@@ -25,7 +25,7 @@ type Projected struct {
 // Project says where a placed point lies in the frame of an estimate.
 func Project(p track.Placement, i int, e vision.Estimate, cam camera.Model) Projected {
 	switch {
-	case e.State != vision.Tracking:
+	case !e.Posed():
 		return Projected{State: "hidden", Reason: e.Reason}
 	case p.State != track.Placed:
 		return Projected{State: "hidden", Reason: p.Reason}
