@@ -80,8 +80,10 @@ type Hub struct {
 func NewHub(url string, log *slog.Logger) (*Hub, error) {
 	h := &Hub{watchers: map[string]map[string]func(mqtt.Message){}}
 	var err error
-	h.reader, err = mqtt.NewReader(mqtt.ReaderConfig{URL: url, Logger: log, OnMessage: h.heard})
-	return h, err
+	if h.reader, err = mqtt.NewReader(mqtt.ReaderConfig{URL: url, Logger: log, OnMessage: h.heard}); err != nil {
+		return nil, err
+	}
+	return h, nil
 }
 
 // Close ends reading.

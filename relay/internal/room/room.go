@@ -23,6 +23,8 @@ type Member interface {
 	Tracks
 	SendLossy(channel string, data []byte) bool
 	Tell(wire.Signal)
+	// Dropped counts the packets that the connection was too slow for.
+	Dropped() int64
 	// Echo confirms a message that was in the log before.
 	Echo(wire.Envelope)
 	// Replaced ends the connection: the same client has joined again.
@@ -393,14 +395,20 @@ func (r *Room) write(kind, id string, body any) {
 
 // Status is what a room looks like from outside.
 type Status struct {
-	Room         string             `json:"room"`
-	SessionBegan int64              `json:"session_began"` // µs since the Unix epoch
-	Participants []wire.Participant `json:"participants"`
-	Tracks       []TrackStatus      `json:"tracks"`
-	Watching     []string           `json:"watching"`
+	Room         string        `json:"room"`
+	SessionBegan int64         `json:"session_began"` // µs since the Unix epoch
+	Participants []Present     `json:"participants"`
+	Tracks       []TrackStatus `json:"tracks"`
+	Watching     []string      `json:"watching"`
 	// MissedTelemetry and DroppedLossy count what was let go.
 	MissedTelemetry int64 `json:"missed_telemetry"`
 	DroppedLossy    int64 `json:"dropped_lossy"`
+}
+
+// Present is a participant who is connected.
+type Present struct {
+	wire.Participant
+	DroppedPackets int64 `json:"dropped_packets"` // media that it was too slow for
 }
 
 // TrackStatus is a published track.
@@ -414,11 +422,11 @@ type TrackStatus struct {
 
 // Status returns what the room looks like now.
 func (r *Room) Status() Status {
-	s := Status{Room: r.cfg.Name, SessionBegan: r.cfg.Began, Participants: []wire.Participant{}, Tracks: []TrackStatus{},
+	s := Status{Room: r.cfg.Name, SessionBegan: r.cfg.Began, Participants: []Present{}, Tracks: []TrackStatus{},
 		Watching: []string{}, MissedTelemetry: r.missed.Load(), DroppedLossy: r.lossy.Load()}
 	r.ask(func() {
 		for _, m := range *r.members.Load() {
-			s.Participants = append(s.Participants, m.Who())
+			s.Participants = append(s.Participants, Present{m.Who(), m.Dropped()})
 		}
 		for _, u := range r.ups {
 			s.Tracks = append(s.Tracks, TrackStatus{u.up.Participant, u.up.Name, u.up.Kind, u.up.Codec, u.up.Packets()})

@@ -340,6 +340,9 @@ func (c *conn) Unsubscribe(u *sfu.Up) { c.peer.Unsubscribe(u) }
 // SendLossy sends a pose or a pointer, or lets it go.
 func (c *conn) SendLossy(channel string, data []byte) bool { return c.peer.SendLossy(channel, data) }
 
+// Dropped counts the packets that the connection was too slow for.
+func (c *conn) Dropped() int64 { return c.peer.Dropped() }
+
 // Tell queues a message for the socket. Who lets too many wait is sent away.
 func (c *conn) Tell(m wire.Signal) {
 	select {

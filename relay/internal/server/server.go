@@ -119,7 +119,7 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	if s.listener, err = s.listen(); err != nil {
-		return fmt.Errorf("listen on %s: %w; is another relay running?", s.cfg.Listen, err)
+		return fmt.Errorf("%w; give another address with --listen, or end the program that has it", err)
 	}
 	if s.media, err = openMedia(s.listener.Addr().(*net.TCPAddr), s.cfg.MediaPort, s.cfg.Advertise); err != nil {
 		return err
@@ -150,7 +150,7 @@ func (s *Server) listen() (net.Listener, error) {
 	}
 	cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("TLS: %w", err)
 	}
 	l, err := net.Listen("tcp", s.cfg.Listen)
 	if err != nil {

@@ -31,8 +31,7 @@ type Down struct {
 	fresh   bool // the next packet does not follow the one before
 	bound   *bound
 
-	dropped atomic.Int64
-	written atomic.Int64
+	dropped *atomic.Int64 // of all slots of the receiver
 
 	out sequence // owned by run
 }
@@ -54,8 +53,8 @@ type bound struct {
 	clock     uint32
 }
 
-func newDown(codec, id string) *Down {
-	return &Down{codec: codec, id: id, queue: make(chan item, queued)}
+func newDown(codec, id string, dropped *atomic.Int64) *Down {
+	return &Down{codec: codec, id: id, dropped: dropped, queue: make(chan item, queued)}
 }
 
 // attach begins to carry a track, from its next key frame on.
@@ -136,9 +135,7 @@ func (d *Down) send(b *bound, h *rtp.Header, capture []byte, it item) {
 	if b.extension != 0 {
 		_ = h.SetExtension(b.extension, capture)
 	}
-	if _, err := b.out.WriteRTP(h, it.packet.Payload); err == nil {
-		d.written.Add(1)
-	}
+	_, _ = b.out.WriteRTP(h, it.packet.Payload) // it fails only while the connection ends
 }
 
 // feedback passes the receiver's requests for key frames on until the sender ends.

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/pion/webrtc/v4"
@@ -46,6 +47,7 @@ type Peer struct {
 	once  sync.Once
 	tasks sync.WaitGroup
 
+	dropped atomic.Int64
 	drained chan struct{} // a token when the log channel has room again
 
 	// Owned by loop.
@@ -177,7 +179,7 @@ func (p *Peer) Subscribe(u *Up) {
 
 // addSlot makes a media section for a codec.
 func (p *Peer) addSlot(codec string) int {
-	down := newDown(codec, fmt.Sprintf("slot-%d", len(p.slots)))
+	down := newDown(codec, fmt.Sprintf("slot-%d", len(p.slots)), &p.dropped)
 	tr, err := p.pc.AddTransceiverFromTrack(down, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	if err != nil {
 		p.cfg.Log.Error("cannot send a track", "codec", codec, "error", err)
@@ -302,20 +304,5 @@ func (p *Peer) table() []wire.SignalTrack {
 	return table
 }
 
-// Drops returns how many packets this participant was too slow for. It waits for the peer's goroutine.
-func (p *Peer) Drops() int64 {
-	answer := make(chan int64, 1)
-	p.do(func() {
-		var n int64
-		for _, s := range p.slots {
-			n += s.down.dropped.Load()
-		}
-		answer <- n
-	})
-	select {
-	case n := <-answer:
-		return n
-	case <-p.stop:
-		return 0
-	}
-}
+// Dropped returns how many packets this participant was too slow for.
+func (p *Peer) Dropped() int64 { return p.dropped.Load() }
