@@ -100,7 +100,7 @@ func (t *RemoteTrack) push(p *rtp.Packet, extension uint8, now time.Time) {
 		t.ssrc.Store(p.SSRC)
 	}
 	t.packets.Add(1)
-	t.reorder.Patience = min(max(2*t.session.c.RTT(), 60*time.Millisecond), 400*time.Millisecond)
+	t.reorder.Patience = media.Patience(t.session.c.RTT())
 	t.reorder.Push(p, now)
 	for {
 		next, lost, ok := t.reorder.Pop(now)

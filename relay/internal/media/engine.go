@@ -1,11 +1,26 @@
 package media
 
 import (
+	"time"
+
 	"github.com/pion/interceptor"
+	"github.com/pion/interceptor/pkg/nack"
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/wire"
 )
+
+// A missing packet is asked for this often, and so many times.
+const (
+	nackEvery = 40 * time.Millisecond
+	maxNacks  = 5
+)
+
+// Patience is how long to wait for a missing packet over a path with that round trip: two attempts to
+// have it sent again, over each of two hops.
+func Patience(rtt time.Duration) time.Duration {
+	return min(3*nackEvery+2*rtt, 500*time.Millisecond)
+}
 
 // NewAPI returns pion set up as both ends of a session have it: the codecs, abs-capture-time on video
 // and audio, retransmission (NACK, RTX) and receiver reports. Every PeerConnection gets its own.
@@ -21,7 +36,10 @@ func NewAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
 		}
 	}
 	registry := &interceptor.Registry{}
-	if err := webrtc.ConfigureNack(engine, registry); err != nil {
+	// A retransmission comes on a stream of its own (RTX), where the generator of NACKs does not see it: it
+	// would ask for the same packet for as long as it remembers it.
+	if err := webrtc.ConfigureNackWithOptions(engine, registry, []nack.GeneratorOption{
+		nack.GeneratorInterval(nackEvery), nack.GeneratorMaxNacksPerPacket(maxNacks)}); err != nil {
 		return nil, err
 	}
 	if err := webrtc.ConfigureRTCPReports(registry); err != nil {

@@ -14,6 +14,8 @@ type Network struct {
 	tcp    net.Listener
 	udp    *net.UDPConn
 	paused atomic.Bool
+	every  atomic.Int64 // one datagram in so many is lost; 0: none
+	count  atomic.Int64
 
 	mu     sync.Mutex
 	toTCP  string
@@ -55,6 +57,15 @@ func (n *Network) Media() string { return n.udp.LocalAddr().String() }
 
 // Pause takes the network away, or brings it back.
 func (n *Network) Pause(on bool) { n.paused.Store(on) }
+
+// Lose loses one datagram in every so many, each way.
+func (n *Network) Lose(every int) { n.every.Store(int64(every)) }
+
+// loses says whether the next datagram is lost.
+func (n *Network) loses() bool {
+	every := n.every.Load()
+	return n.paused.Load() || every > 0 && n.count.Add(1)%every == 0
+}
 
 func (n *Network) close() {
 	n.mu.Lock()
@@ -131,7 +142,7 @@ func (n *Network) pump() {
 		if err != nil {
 			return
 		}
-		if out := n.path(from); out != nil && !n.paused.Load() {
+		if out := n.path(from); out != nil && !n.loses() {
 			_, _ = out.Write(buf[:m])
 		}
 	}
@@ -158,7 +169,7 @@ func (n *Network) path(from *net.UDPAddr) *net.UDPConn {
 			if err != nil {
 				return
 			}
-			if !n.paused.Load() {
+			if !n.loses() {
 				_, _ = n.udp.WriteToUDP(buf[:m], from)
 			}
 		}
