@@ -146,7 +146,14 @@ func lost(w, h float64) scene.Input {
 
 func starting(w, h float64) scene.Input {
 	in := every(w, h)
-	in.Estimate.State, in.Machines, in.Pointers = vision.Initializing, nil, nil
+	in.Estimate, in.Machines, in.Pointers = vision.Estimate{State: vision.Initializing}, nil, nil
+	return in
+}
+
+// holding is a fixed camera's view: no map, but marks hold on the panorama.
+func holding(w, h float64) scene.Input {
+	in := gestures(w, h)
+	in.Estimate.State, in.Estimate.Reason = vision.Initializing, "waiting for parallax: move sideways"
 	return in
 }
 
@@ -180,7 +187,7 @@ func paint(t testing.TB, in scene.Input) *image.RGBA {
 func TestGolden(t *testing.T) {
 	for name, in := range map[string]scene.Input{
 		"every-854x480": every(854, 480), "every-1280x720": every(1280, 720), "gestures": gestures(854, 480),
-		"lost": lost(854, 480), "starting": starting(640, 480),
+		"lost": lost(854, 480), "starting": starting(640, 480), "holding": holding(640, 480),
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := paint(t, in)

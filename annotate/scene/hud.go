@@ -14,13 +14,14 @@ import (
 // statusSize is the text of the status line.
 const statusSize = 18
 
-// status draws the tracker's state in words: quietly while it tracks, in the middle when it does not.
+// status draws the tracker's state in words: quietly while marks hold, in the middle when they do not.
 func (s *stage) status() {
 	if !s.in.Status {
 		return
 	}
 	p, e := s.pen, s.in.Estimate
 	words, c, background := "Tracking", green, glass
+	quiet := e.State == vision.Tracking
 	switch e.State {
 	case vision.Tracking:
 		if e.Reason != "" {
@@ -30,14 +31,27 @@ func (s *stage) status() {
 		words, c, background = "Lost: "+first(e.Reason, "look back at what was in view"), white, redBar
 	default:
 		words, c = "Initializing: "+first(e.Reason, "move sideways slowly"), amber
+		if holding := e.Posed() && s.anyPlaced(); holding {
+			words, quiet = "Holding by picture motion; "+first(e.Reason, "move sideways to anchor"), true
+		}
 	}
 	words = p.clip(words, statusSize, true, p.width-80*p.s)
 	r := p.pillRect(0, 0, words, statusSize, true, true)
 	x, y := 12*p.s, 10*p.s+(r.y1-r.y0)/2
-	if e.State != vision.Tracking {
+	if !quiet {
 		x = (p.width - r.x1) / 2
 	}
 	p.taken = append(p.taken, p.pill(x, y, words, statusSize, true, c, background))
+}
+
+// anyPlaced says whether a mark has its place in the world of the estimate.
+func (s *stage) anyPlaced() bool {
+	for i := range s.in.Marks {
+		if unplaced(&s.in.Marks[i], s.in.Estimate) == "" {
+			return true
+		}
+	}
+	return false
 }
 
 // edges draws an arrow at the rim of the picture for each mark that is outside of it.

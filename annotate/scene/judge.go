@@ -25,13 +25,14 @@ func (s *stage) judge() {
 	}
 }
 
-// noWorld says why no mark at all can be shown, or nothing.
+// noWorld says why no mark at all can be shown, or nothing. A panorama is world enough: before there is a
+// map, marks hold by the motion of the picture.
 func (s *stage) noWorld() string {
 	e := s.in.Estimate
 	switch {
 	case e.State == vision.Lost:
 		return "tracking is lost"
-	case e.State != vision.Tracking:
+	case !e.Posed():
 		return "tracking has not begun"
 	case s.in.Camera.Valid() != nil:
 		return "the camera's lens is not known"

@@ -57,6 +57,7 @@ func (s *stage) pin(id string, at geom.Vec2, m *annotate.Mark, c color.NRGBA) {
 	}
 	for i, t := range rows {
 		y0 := top + panelRow*float64(i)*p.s
+		s.builder.drawn = append(s.builder.drawn, t.Reading)
 		s.row(machine, t, rect{box.x0, y0, box.x1, y0 + panelRow*p.s})
 	}
 }

@@ -100,6 +100,8 @@ type Result struct {
 	Items []Item
 	View  View
 	Marks []MarkView // one for each mark of the input, in its order
+	// Readings are those that panels show, in the order they are drawn.
+	Readings []devices.Reading
 }
 
 // Hidden returns the marks that are not drawn for a reason, with it.
@@ -125,6 +127,7 @@ type Builder struct {
 	faces *typeset.Faces
 	pen   pen
 	marks []MarkView
+	drawn []devices.Reading
 	spots map[string]int // where a label was put last: mark ID → number of the spot
 	used  map[string]bool
 }
@@ -143,7 +146,7 @@ func (b *Builder) Build(in Input) Result {
 	v := Fit(in.Frame.X, in.Frame.Y, in.Width, in.Height)
 	p := &b.pen
 	p.reset(b.faces, scale, in.Width, in.Height)
-	b.marks = b.marks[:0]
+	b.marks, b.drawn = b.marks[:0], b.drawn[:0]
 	clear(b.used)
 
 	s := &stage{in: &in, view: v, pen: p, builder: b, shownPanels: map[string]bool{}}
@@ -163,7 +166,7 @@ func (b *Builder) Build(in Input) Result {
 			delete(b.spots, id)
 		}
 	}
-	return Result{Items: p.items, View: v, Marks: b.marks}
+	return Result{Items: p.items, View: v, Marks: b.marks, Readings: b.drawn}
 }
 
 // stage is the making of one scene.

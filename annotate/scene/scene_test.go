@@ -59,7 +59,9 @@ func TestStates(t *testing.T) {
 	}{
 		{"in view", func(*Input) {}, Shown, ""},
 		{"lost", func(in *Input) { in.Estimate.State = vision.Lost }, Hidden, "tracking is lost"},
-		{"starting", func(in *Input) { in.Estimate.State = vision.Initializing }, Hidden, "not begun"},
+		{"starting", func(in *Input) { in.Estimate.State, in.Estimate.Map = vision.Initializing, "" }, Hidden, "not begun"},
+		{"on a panorama", func(in *Input) { in.Estimate.State = vision.Initializing }, Shown, ""},
+		{"on another panorama", func(in *Input) { in.Estimate.State, in.Estimate.Map = vision.Initializing, "n" }, Hidden, "another map"},
 		{"no tracker", func(in *Input) { in.Estimate = vision.Estimate{} }, Hidden, "not begun"},
 		{"no lens", func(in *Input) { in.Camera = camera.Model{} }, Hidden, "lens"},
 		{"no anchor", func(in *Input) { in.Marks[0].Anchor = nil }, Hidden, "not placed yet"},
