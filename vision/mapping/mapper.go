@@ -64,6 +64,10 @@ type Mapper struct {
 
 // New returns a mapper without a map.
 func New(cfg Config) *Mapper {
+	cfg.Sizes = maps.Clone(cfg.Sizes)
+	if cfg.Sizes == nil {
+		cfg.Sizes = map[int]float64{}
+	}
 	return &Mapper{cfg: cfg, focal: (cfg.Camera.Fx + cfg.Camera.Fy) / 2, in: make(chan func(), 4), stopped: make(chan struct{})}
 }
 

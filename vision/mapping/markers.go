@@ -29,6 +29,19 @@ func (m *Mapper) measureScale() {
 	}
 }
 
+// SetSize makes the side of a marker known, in metres, while the mapper runs: a map that has seen it
+// becomes metric. It is called where Begin and Insert are: through Post, or in step with them.
+func (m *Mapper) SetSize(marker int, metres float64) {
+	if m.cfg.Sizes[marker] == metres {
+		return
+	}
+	m.cfg.Sizes[marker] = metres
+	if len(m.frames) > 0 {
+		m.measureScale()
+		m.publish()
+	}
+}
+
 // squareSide returns the mean side of a square, or false where the corners are not one.
 func squareSide(c [4]geom.Vec3) (float64, bool) {
 	lo, hi, sum := math.Inf(1), 0.0, 0.0

@@ -1,6 +1,7 @@
 package track
 
 import (
+	"image"
 	"math"
 	"slices"
 
@@ -132,7 +133,7 @@ func (t *Tracker) renew(a *anchor) {
 		a.State, a.Reason, a.Points = Waiting, "waiting for parallax: move sideways", nil
 		return
 	}
-	if a.tries < 3 {
+	if a.tries < 3 && a.frame.grey != nil {
 		a.tries++
 		t.sow(a)
 	}
@@ -177,10 +178,60 @@ func (t *Tracker) depthsIn(f *frame) []mapping.Support {
 // are for one pixel.
 const measureSigma = 0.5
 
+// apart notes, for the supports within reach of a pixel, how much the picture changes on the way to them.
+func (t *Tracker) apart(f *frame, px geom.Vec2, support []mapping.Support) []mapping.Support {
+	n := t.cam.Normalize(px)
+	var out []mapping.Support
+	for _, s := range support {
+		if s.N.Sub(n).Norm() > mapping.Reach {
+			continue
+		}
+		if to, ok := t.cam.Project(geom.Vec3{s.N[0], s.N[1], 1}); ok {
+			s.Apart = variation(f.grey, px, to)
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// variation is the sum of the changes of brightness on the way between two pixels, in steps of two
+// pixels, each a mean of nine; changes of less than the noise of a camera do not count, nor does the
+// last step, for a corner stands on an edge itself.
+func variation(g *image.Gray, from, to geom.Vec2) float64 {
+	const step, noise, end = 2.0, 6.0, 4.0
+	d := to.Sub(from)
+	l := d.Norm() - end
+	if l <= step {
+		return 0
+	}
+	d = d.Scale(1 / d.Norm())
+	sum, last := 0.0, mean9(g, from)
+	for s := step; s <= l; s += step {
+		m := mean9(g, from.Add(d.Scale(s)))
+		if c := math.Abs(m - last); c > noise {
+			sum += c
+		}
+		last = m
+	}
+	return sum
+}
+
+// mean9 is the mean brightness of the nine pixels around a point.
+func mean9(g *image.Gray, p geom.Vec2) float64 {
+	x := max(1, min(g.Rect.Dx()-2, int(p[0]+0.5)))
+	y := max(1, min(g.Rect.Dy()-2, int(p[1]+0.5)))
+	sum := 0
+	for j := y - 1; j <= y+1; j++ {
+		row := g.Pix[j*g.Stride+x-1 : j*g.Stride+x+2]
+		sum += int(row[0]) + int(row[1]) + int(row[2])
+	}
+	return float64(sum) / 9
+}
+
 // surfacePoint puts one pixel of a frame on the surface around it.
 func (t *Tracker) surfacePoint(f *frame, px geom.Vec2, support []mapping.Support) (Point, bool) {
 	n := t.cam.Normalize(px)
-	s, ok := mapping.FitSurface(n, support)
+	s, ok := mapping.FitSurface(n, t.apart(f, px, support))
 	if !ok || s.Inv <= 0 {
 		return Point{}, false
 	}

@@ -74,6 +74,7 @@ type Tracker struct {
 	snapshot *mapping.Snapshot
 	last     *frame // the frame before this one
 	history  []*frame
+	faded    []*frame         // older than the history, without pictures
 	keep     map[int64]*frame // key frames of the map, by capture time
 	nextID   mapping.FeatureID
 	starter  starter

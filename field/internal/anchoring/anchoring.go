@@ -22,6 +22,9 @@ type Config struct {
 	Markers map[int]float64
 	// NoMarkers leaves markers unread.
 	NoMarkers bool
+	// Life stands before the names of the maps, so that a map of another run of the client is never
+	// taken for one of this.
+	Life string
 	// Sync maps in step with the frames, so that a run repeats exactly.
 	Sync   bool
 	Logger *slog.Logger
@@ -31,6 +34,8 @@ type Config struct {
 type Anchoring struct {
 	tracker *track.Tracker
 	mapper  *mapping.Mapper
+	sync    bool
+	life    string
 	stop    context.CancelFunc
 	ended   chan struct{}
 }
@@ -49,7 +54,7 @@ func Start(cfg Config) (*Anchoring, error) {
 		mc.Finder = engine
 	}
 	mapper := mapping.New(mc)
-	a := &Anchoring{mapper: mapper, ended: make(chan struct{}), tracker: track.New(track.Config{
+	a := &Anchoring{mapper: mapper, sync: cfg.Sync, life: cfg.Life, ended: make(chan struct{}), tracker: track.New(track.Config{
 		Camera: cfg.Camera, Imager: engine, Solver: engine, Recogniser: engine,
 		Mapper: mapper, Sync: cfg.Sync, Logger: cfg.Logger,
 	})}
@@ -64,7 +69,17 @@ func Start(cfg Config) (*Anchoring, error) {
 
 // Track takes the next frame; see track.Tracker.Track.
 func (a *Anchoring) Track(grey *image.Gray, captured int64) (vision.Estimate, error) {
-	return a.tracker.Track(grey, captured)
+	e, err := a.tracker.Track(grey, captured)
+	e.Map = a.qualified(e.Map)
+	return e, err
+}
+
+// qualified puts the run's name before a map's.
+func (a *Anchoring) qualified(name string) string {
+	if name == "" || a.life == "" {
+		return name
+	}
+	return a.life + "/" + name
 }
 
 // Place asks for a mark to be placed as of the frame it was drawn on; see track.Tracker.Place.
@@ -76,14 +91,39 @@ func (a *Anchoring) Place(id string, captured int64, pixels []geom.Vec2) {
 func (a *Anchoring) Forget(id string) { a.tracker.Forget(id) }
 
 // Placements returns where all marks are.
-func (a *Anchoring) Placements() []track.Placement { return a.tracker.Placements() }
+func (a *Anchoring) Placements() []track.Placement {
+	out := a.tracker.Placements()
+	for i := range out {
+		out[i].Map = a.qualified(out[i].Map)
+	}
+	return out
+}
+
+// SetMarker makes the side of an ArUco marker known, in metres. False where the mapper is too busy to hear
+// of it now: ask again with a later frame.
+func (a *Anchoring) SetMarker(id int, metres float64) bool {
+	set := func() { a.mapper.SetSize(id, metres) }
+	if a.sync {
+		set()
+		return true
+	}
+	return a.mapper.Post(set)
+}
 
 // Markers returns the corners of the markers whose place is known, in the world of the last estimate.
 func (a *Anchoring) Markers() map[int][4]geom.Vec3 {
+	corners, _, _ := a.MarkersIn()
+	return corners
+}
+
+// MarkersIn returns the corners of the markers of known size whose place is known, clockwise from the top
+// left, with the name of the map they are in, which may be newer than the last estimate's, and whether
+// its unit is metres.
+func (a *Anchoring) MarkersIn() (corners map[int][4]geom.Vec3, world string, metric bool) {
 	if s := a.mapper.Snapshot(); s != nil {
-		return s.Markers
+		return s.Markers, a.qualified(s.Name), s.Metric
 	}
-	return nil
+	return nil, "", false
 }
 
 // Stages returns the times of the last frame's stages.
