@@ -1,0 +1,53 @@
+package room
+
+import (
+	"slices"
+
+	"sightline/relay/wire"
+)
+
+// Status is what a room looks like from outside.
+type Status struct {
+	Room         string        `json:"room"`
+	SessionBegan int64         `json:"session_began"` // µs since the Unix epoch
+	Participants []Present     `json:"participants"`
+	Tracks       []TrackStatus `json:"tracks"`
+	Watching     []string      `json:"watching"`
+	// MissedTelemetry and DroppedLossy count what was let go.
+	MissedTelemetry int64 `json:"missed_telemetry"`
+	DroppedLossy    int64 `json:"dropped_lossy"`
+}
+
+// Present is a participant who is connected.
+type Present struct {
+	wire.Participant
+	DroppedPackets int64 `json:"dropped_packets"` // media that it was too slow for
+}
+
+// TrackStatus is a published track.
+type TrackStatus struct {
+	Participant string `json:"participant"`
+	Name        string `json:"name"`
+	Kind        string `json:"kind"`
+	Codec       string `json:"codec"`
+	Packets     int64  `json:"packets"`
+}
+
+// Status returns what the room looks like now.
+func (r *Room) Status() Status {
+	s := Status{Room: r.cfg.Name, SessionBegan: r.cfg.Began, Participants: []Present{}, Tracks: []TrackStatus{},
+		Watching: []string{}, MissedTelemetry: r.missed.Load(), DroppedLossy: r.lossy.Load()}
+	r.ask(func() {
+		for _, m := range *r.members.Load() {
+			s.Participants = append(s.Participants, Present{m.Who(), m.Dropped()})
+		}
+		for _, u := range r.ups {
+			s.Tracks = append(s.Tracks, TrackStatus{u.up.Participant, u.up.Name, u.up.Kind, u.up.Codec, u.up.Packets()})
+		}
+		for machine := range r.watching {
+			s.Watching = append(s.Watching, machine)
+		}
+		slices.Sort(s.Watching)
+	})
+	return s
+}

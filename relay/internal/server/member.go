@@ -1,0 +1,98 @@
+package server
+
+import (
+	"encoding/json"
+
+	"sightline/relay/internal/room"
+	"sightline/relay/internal/sfu"
+	"sightline/relay/wire"
+)
+
+// opened follows the log for the client: the state of the room, then all that comes.
+func (c *conn) opened() {
+	c.once.Do(func() {
+		c.tasks.Go(func() {
+			err := c.s.bus.Follow(c.ctx, c.room.Name(), func(e wire.Envelope) error {
+				data, err := e.Encode()
+				if err != nil {
+					return err
+				}
+				return c.peer.SendLog(c.ctx, data)
+			})
+			c.fail(err)
+		})
+	})
+}
+
+// message takes what the client sends on a data channel.
+func (c *conn) message(channel string, data []byte) {
+	now := c.room.Time()
+	e, err := wire.Decode(data)
+	if err != nil {
+		c.Tell(wire.Signal{Type: wire.SignalError, Code: wire.CodeBadMessage, Text: err.Error(), Msg: e.Msg})
+		return
+	}
+	switch {
+	case channel == wire.ChannelLog:
+		c.room.Log(c, e)
+	case channel == wire.ChannelPointer && e.Kind == wire.KindPing:
+		c.pong(e, now)
+	default:
+		if err := room.MaySend(c.who.Role, channel, e.Kind); err != nil {
+			c.complain(wire.CodeForbidden, err)
+			return
+		}
+		c.room.Lossy(c, channel, e)
+	}
+}
+
+// pong answers a ping with the relay's times.
+func (c *conn) pong(e wire.Envelope, arrived int64) {
+	var p wire.Ping
+	if json.Unmarshal(e.Body, &p) != nil {
+		return
+	}
+	p.T1, p.T2 = arrived, c.room.Time()
+	body, err := json.Marshal(p)
+	if err != nil {
+		return
+	}
+	answer := wire.Envelope{V: wire.Version, Kind: wire.KindPong, Msg: e.Msg, From: "relay", Time: p.T2, Body: body}
+	if data, err := answer.Encode(); err == nil {
+		c.peer.SendLossy(wire.ChannelPointer, data)
+	}
+}
+
+// Who is the participant. It and what follows make a conn the room's Member.
+func (c *conn) Who() wire.Participant { return c.who }
+
+// Subscribe begins to send a track.
+func (c *conn) Subscribe(u *sfu.Up) { c.peer.Subscribe(u) }
+
+// Unsubscribe ends that.
+func (c *conn) Unsubscribe(u *sfu.Up) { c.peer.Unsubscribe(u) }
+
+// SendLossy sends a pose or a pointer, or lets it go.
+func (c *conn) SendLossy(channel string, data []byte) bool { return c.peer.SendLossy(channel, data) }
+
+// Dropped counts the packets that the connection was too slow for.
+func (c *conn) Dropped() int64 { return c.peer.Dropped() }
+
+// Tell queues a message for the socket. Who lets too many wait is sent away.
+func (c *conn) Tell(m wire.Signal) {
+	select {
+	case c.out <- m:
+	default:
+		c.fail(errSlow)
+	}
+}
+
+// Echo confirms a message that was in the log before.
+func (c *conn) Echo(e wire.Envelope) {
+	if data, err := e.Encode(); err == nil {
+		c.peer.Echo(data)
+	}
+}
+
+// Replaced ends the connection for a newer one of the same client.
+func (c *conn) Replaced() { c.fail(errReplaced) }
