@@ -1,0 +1,150 @@
+// Package eye is the field client's sight: it tracks every frame, places the marks that were drawn on
+// them, and tells the room where the camera and the marks are.
+package eye
+
+import (
+	"log/slog"
+	"time"
+
+	"sightline/annotate"
+	"sightline/devices"
+	"sightline/field/internal/anchoring"
+	"sightline/field/internal/capture"
+	"sightline/relay/wire"
+	"sightline/vision"
+	"sightline/vision/camera"
+)
+
+// Room is the session as the eye needs it (relay/client's Client).
+type Room interface {
+	Self() wire.Participant
+	Publish(kind, id string, captured int64, body any) (wire.Envelope, error)
+	SendPose(captured int64, body any) error
+}
+
+// Marks are the marks of the room (annotate/replica's Replica).
+type Marks interface {
+	List() []annotate.Entry
+	Version() uint64
+}
+
+// Machines knows the machines that the room watches.
+type Machines interface {
+	// Births returns what the machines are; nobody writes it.
+	Births() []devices.Machine
+	// Pinned says whether a mark of that ID was ever in the log, a deleted one too.
+	Pinned(id string) bool
+}
+
+// Config is what an eye needs.
+type Config struct {
+	Room     Room
+	Marks    Marks
+	Machines Machines
+	// Life makes a name that no other run has; it is part of the names of the maps.
+	Life   func() string
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Eye sees. Its methods are called from one goroutine.
+type Eye struct {
+	cfg     Config
+	lens    camera.Model
+	tracker *anchoring.Anchoring
+	sizes   map[int]float64 // marker sizes that the tracker knows
+
+	version uint64
+	entries []annotate.Entry
+	known   map[string]*mark
+	buried  []string // deleted marks whose places are kept, for an undo
+	asked   map[string]bool
+	counts  Counts
+}
+
+// Counts says what the eye did.
+type Counts struct {
+	Tracked    int `json:"tracked"`     // frames looked at
+	Posed      int `json:"posed"`       // frames whose pose is known, in a map or on a panorama
+	InMap      int `json:"in_map"`      // frames whose pose is known in a map
+	PosesSent  int `json:"poses_sent"`  // pose messages that left
+	AnchorsPut int `json:"anchors_put"` // anchor messages
+}
+
+// Sight is what was seen in one frame.
+type Sight struct {
+	Estimate vision.Estimate
+	// Marks are the room's, those of this camera with their places as of this very frame. It is valid
+	// until the next Look; what it points to is not written.
+	Marks []annotate.Entry
+}
+
+// New makes an eye that has seen nothing.
+func New(cfg Config) *Eye {
+	return &Eye{cfg: cfg, known: map[string]*mark{}, asked: map[string]bool{}}
+}
+
+// Look takes the next frame: where was the camera, and where are the marks? An error means that this
+// frame could not be used.
+func (y *Eye) Look(f capture.Frame) (Sight, error) {
+	if err := y.prepare(f.Lens); err != nil {
+		return Sight{Marks: y.cfg.Marks.List()}, err
+	}
+	e, err := y.tracker.Track(f.Grey(), f.Captured)
+	if err != nil {
+		return Sight{Marks: y.cfg.Marks.List()}, err
+	}
+	y.counts.Tracked++
+	if e.Posed() {
+		y.counts.Posed++
+	}
+	if e.State == vision.Tracking {
+		y.counts.InMap++
+	}
+	if y.cfg.Room.SendPose(f.Captured, e.Message(y.lens)) == nil { // offline is normal, and loss too
+		y.counts.PosesSent++
+	}
+	y.learnSizes()
+	if self := y.cfg.Room.Self(); self.ID != "" {
+		y.reconcile(self.ID)
+		y.place(e)
+		y.pinMachines(self, e)
+	}
+	return Sight{Estimate: e, Marks: y.entries}, nil
+}
+
+// prepare starts the tracker, anew where the lens is another one.
+func (y *Eye) prepare(lens camera.Model) error {
+	if y.tracker != nil && lens == y.lens {
+		return nil
+	}
+	y.Close()
+	t, err := anchoring.Start(anchoring.Config{Camera: lens, Life: y.cfg.Life(), Logger: y.cfg.Logger})
+	if err != nil {
+		return err
+	}
+	y.tracker, y.lens, y.sizes = t, lens, map[int]float64{}
+	y.version, y.entries, y.buried = 0, nil, nil
+	clear(y.known)
+	return nil
+}
+
+// learnSizes tells the tracker of markers on machines, so that the map becomes metric.
+func (y *Eye) learnSizes() {
+	for _, m := range y.cfg.Machines.Births() {
+		if m.Marker >= 0 && m.MarkerSize > 0 && y.sizes[m.Marker] != m.MarkerSize && y.tracker.SetMarker(m.Marker, m.MarkerSize) {
+			y.sizes[m.Marker] = m.MarkerSize
+		}
+	}
+}
+
+// Counts returns what was done so far.
+func (y *Eye) Counts() Counts { return y.counts }
+
+// Close ends the tracker.
+func (y *Eye) Close() {
+	if y.tracker != nil {
+		y.tracker.Close()
+		y.tracker = nil
+	}
+}
