@@ -30,7 +30,7 @@ func (y *Eye) pinMachines(self wire.Participant, e vision.Estimate) {
 	for _, m := range y.cfg.Machines.Births() {
 		id := pinID(m.Name)
 		c, seen := corners[m.Marker]
-		if !seen || m.Marker < 0 || y.asked[id] || y.cfg.Machines.Pinned(id) || y.hasPin(m.Name) {
+		if !seen || m.MarkerSize <= 0 || y.asked[id] || y.cfg.Machines.Pinned(id) || y.hasPin(m.Name) {
 			continue
 		}
 		px, ok := y.lens.Project(e.PoseCW.Apply(middle(c)))
@@ -61,7 +61,7 @@ func (y *Eye) hang(m *mark, corners map[int][4]geom.Vec3, world string, metric b
 	a := annotate.Anchor{MarkTime: m.entry.Time, State: annotate.Waiting, Reason: "look at the machine's marker"}
 	for _, b := range y.cfg.Machines.Births() {
 		c, seen := corners[b.Marker]
-		if b.Name != m.entry.Mark.Machine || !seen || b.Marker < 0 {
+		if b.Name != m.entry.Mark.Machine || !seen || b.MarkerSize <= 0 {
 			continue
 		}
 		a.State, a.Reason, a.Map, a.Metric = annotate.Placed, "", world, metric

@@ -1,0 +1,69 @@
+// Package app is the field client's command line and what it puts together: camera, encoder, eye, view
+// and room, each on its own goroutine, from the join to the end.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// Config is the command line.
+type Config struct {
+	Relay  string  `required:"" help:"Where the relay is: http://127.0.0.1:8080, or a join link, which has the token in it."`
+	Token  string  `help:"The token, as relay invite prints it."`
+	Source string  `required:"" help:"camera:0, file:clip.mp4, seq:DIR, or sim:plant?seed=3&motion=calm&size=640x480"`
+	FPS    float64 `name:"fps" help:"Frames per second; 0 is the source's own, 30 where it has none."`
+	Loop   bool    `help:"Play a file or a sequence again and again."`
+	FOV    float64 `name:"fov" default:"65" help:"Horizontal field of view in degrees, where the source does not know its lens."`
+	Audio  string  `default:"mic" help:"mic, file:speech.wav or none."`
+
+	Watch      []string `placeholder:"AREA/MACHINE" help:"Machines whose telemetry is wanted."`
+	BitrateMax int      `name:"bitrate-max" default:"6000000" help:"Most bits per second of video."`
+
+	Headless     bool          `help:"No window."`
+	Compose      string        `type:"path" placeholder:"OUT.mp4" help:"Write the technician's view here."`
+	Trace        string        `type:"path" placeholder:"OUT.jsonl" help:"Write what was done here, a line for each frame."`
+	Screenshot   string        `type:"path" placeholder:"OUT.png" help:"Write the technician's view here once."`
+	ScreenshotAt float64       `default:"5" help:"Seconds after the first picture; at the end where that comes before."`
+	For          time.Duration `help:"Stop after so long; 0 runs until interrupted or the source ends."`
+	Verbose      bool          `short:"v" help:"Log more."`
+}
+
+// Run runs the command line and returns the exit code: 0 where the source came to its end, the time was
+// up or ctx ended; 1 where something broke, with the reason on stderr; 2 where the command line is wrong.
+// A window needs it to be called on the main goroutine.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var c Config
+	code := -1
+	parser, err := kong.New(&c, kong.Name("field"), kong.Description("Sightline's client for the technician: sends the camera, keeps the expert's marks on the machine."),
+		kong.Writers(stdout, stderr), kong.Exit(func(n int) { code = n }))
+	if err != nil {
+		fmt.Fprintln(stderr, "field:", err)
+		return 2
+	}
+	if _, err = parser.Parse(args); code >= 0 { // help was asked for
+		return code
+	}
+	if err == nil {
+		err = c.check()
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "field:", err)
+		return 2
+	}
+	level := slog.LevelInfo
+	if c.Verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	if err := c.run(ctx, log); err != nil {
+		fmt.Fprintln(stderr, "field:", err)
+		return 1
+	}
+	return 0
+}

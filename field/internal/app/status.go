@@ -1,0 +1,56 @@
+package app
+
+import (
+	"fmt"
+	"strings"
+
+	"sightline/annotate/scene"
+	"sightline/relay/client"
+)
+
+// notices says in words how the session stands, the most urgent last. It also keeps the window's title.
+func (s *session) notices() []scene.Notice {
+	var out []scene.Notice
+	if s.window != nil && s.client.Room() != "" {
+		s.window.SetTitle("Sightline field - " + s.client.Room())
+	}
+	if fault := s.room.Fault(); fault != "" {
+		out = append(out, scene.Notice{Text: "Recording: " + fault, Level: scene.Warning})
+	}
+	switch st, err := s.client.State(); {
+	case st == client.Connecting && s.client.Room() == "":
+		out = append(out, scene.Notice{Text: "Connecting to the relay" + because(err), Level: scene.Warning})
+	case st == client.Connecting:
+		out = append(out, scene.Notice{Text: "Connection lost, reconnecting. Marks stay." + because(err), Level: scene.Urgent})
+	case st == client.Connected:
+		out = append(out, s.company())
+	}
+	return out
+}
+
+// company says which experts are here.
+func (s *session) company() scene.Notice {
+	experts := s.room.Experts()
+	if len(experts) == 0 {
+		return scene.Notice{Text: "Waiting for an expert", Level: scene.Info}
+	}
+	return scene.Notice{Text: "With " + strings.Join(experts, ", "), Level: scene.Info}
+}
+
+func because(err error) string {
+	if err == nil {
+		return ""
+	}
+	return ": " + err.Error()
+}
+
+// noPicture says why there is none; times are µs of the wall clock.
+func (s *session) noPicture(now, lastFrame int64) scene.Notice {
+	if err := s.cameraError(); err != nil {
+		return scene.Notice{Text: fmt.Sprintf("The camera is gone: %v. Looking for it.", err), Level: scene.Urgent}
+	}
+	if lastFrame == 0 {
+		return scene.Notice{Text: "Starting the camera", Level: scene.Info}
+	}
+	return scene.Notice{Text: "No picture from the camera for " + scene.Age(now-lastFrame) + ": check its cable", Level: scene.Urgent}
+}
