@@ -36,8 +36,9 @@ type Config struct {
 
 // Run runs the command line and returns the exit code: 0 where the source came to its end, the time was
 // up or ctx ended; 1 where something broke, with the reason on stderr; 2 where the command line is wrong.
-// A window needs it to be called on the main goroutine.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// open is nil where this program cannot have a window: it then becomes the one that can. With a window it
+// must be called on the main goroutine.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Opener) int {
 	var c Config
 	code := -1
 	parser, err := kong.New(&c, kong.Name("field"), kong.Description("Sightline's client for the technician: sends the camera, keeps the expert's marks on the machine."),
@@ -56,12 +57,16 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "field:", err)
 		return 2
 	}
+	if !c.Headless && open == nil {
+		fmt.Fprintln(stderr, "field:", becomeWindow(args))
+		return 1
+	}
 	level := slog.LevelInfo
 	if c.Verbose {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	if err := c.run(ctx, log); err != nil {
+	if err := c.run(ctx, log, open); err != nil {
 		fmt.Fprintln(stderr, "field:", err)
 		return 1
 	}

@@ -18,7 +18,6 @@ import (
 	"sightline/field/internal/latest"
 	"sightline/field/internal/room"
 	"sightline/field/internal/send"
-	"sightline/field/internal/shell"
 	"sightline/field/internal/view"
 	"sightline/relay/client"
 	"sightline/relay/wire"
@@ -58,7 +57,7 @@ type session struct {
 	video  *send.Video
 	frames *latest.Box[capture.Frame]
 	sound  media.AudioSource
-	window *shell.Shell // nil where headless
+	window Window // nil where headless
 	fail   context.CancelCauseFunc
 	watch  sync.Once
 
@@ -70,7 +69,7 @@ type session struct {
 var errDone = errors.New("done")
 
 // run is the client's life.
-func (c Config) run(ctx context.Context, log *slog.Logger) (err error) {
+func (c Config) run(ctx context.Context, log *slog.Logger, open Opener) (err error) {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	if c.For > 0 {
@@ -92,7 +91,7 @@ func (c Config) run(ctx context.Context, log *slog.Logger) (err error) {
 	}
 	defer s.client.Close()
 	if !c.Headless {
-		s.window = shell.New(view.Width, view.Height, "Sightline field")
+		s.window = open(view.Width, view.Height, "Sightline field")
 	}
 	return s.play(ctx, outputs)
 }

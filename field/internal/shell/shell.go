@@ -1,4 +1,5 @@
-// Package shell is the field client's window, and its only importer of ebiten. It shows pictures that
+// Package shell is the field client's window, and its only importer of ebiten:
+// programs that link it need a display when they start. It shows pictures that
 // were composed elsewhere, draws nothing of its own, and sleeps until there is a new one.
 package shell
 

@@ -53,7 +53,7 @@ func NewFilm(path string) (*Film, error) {
 
 // Take copies a picture for the film. captured is its time in microseconds, and grows.
 func (f *Film) Take(p *image.RGBA, captured int64) {
-	if captured-f.last < 1_000_000/filmFPS*9/10 {
+	if captured-f.last < 1_000_000/filmFPS*6/10 {
 		return
 	}
 	f.last = captured
