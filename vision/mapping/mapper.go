@@ -138,6 +138,12 @@ func (m *Mapper) Begin(views []Proposal) error {
 	return nil
 }
 
+// Reset throws the map away.
+func (m *Mapper) Reset() {
+	m.frames, m.points = nil, nil
+	m.state.Store(nil)
+}
+
 // MinLandmarks is the smallest map that is worth tracking by.
 const MinLandmarks = 40
 

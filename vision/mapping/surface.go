@@ -13,6 +13,9 @@ type Support struct {
 	N geom.Vec2 // normalized coordinates
 	// Inv is the inverse of its depth (z in the camera's frame), Var the variance of that.
 	Inv, Var float64
+	// Apart is how much the brightness changes, in grey levels of 255, on the way from the mark to the
+	// support: what lies behind an edge of the picture is less likely to be on the same surface.
+	Apart float64
 }
 
 // Surface is the plane through what a mark points at, in the frame of the camera that saw it.
@@ -30,46 +33,76 @@ const Reach = 0.2
 // distance: machines are stepped and curved. Supports far from the mark count for less by it.
 const roughness = 0.2
 
+// blur is the distance within which a support cannot tell on which side of an edge it stands, in
+// normalized coordinates: half the patch that it is followed by.
+const blur = 0.016
+
 // slopePrior is the standard deviation of a surface's slope in units of its inverse depth: a surface
 // seen at 60 degrees from its normal has 1.7.
 const slopePrior = 1.7
 
-// FitSurface fits a plane to the supports around a mark at n: weighted least squares on inverse depth
-// with Tukey's weights, started from each of the nearest supports, so that of two surfaces the one that
-// the mark is on wins and not their mean. It returns false with fewer than three supports in reach.
-func FitSurface(n geom.Vec2, all []Support) (Surface, bool) {
+// apartScale is the change of brightness, in grey levels, that makes a support count for a quarter: an
+// edge between two parts of a machine is 40 to 100, texture within one seldom above 30.
+const apartScale = 30
+
+// Candidate is one of the surfaces that a mark may be on, and how much speaks for it.
+type Candidate struct {
+	Surface
+	Weight float64
+}
+
+// FitSurface returns the surface that a mark at n is on, by its supports alone. It returns false with
+// fewer than three supports in reach.
+func FitSurface(n geom.Vec2, all []Support) (Surface, bool) { return Decide(FitSurfaces(n, all)) }
+
+// FitSurfaces fits planes to the supports around a mark at n: weighted least squares on inverse depth
+// with Tukey's weights, started from several depths, so that of two surfaces each comes out by itself
+// and not their mean. With fewer than three supports in reach there is none.
+func FitSurfaces(n geom.Vec2, all []Support) []Candidate {
 	near := nearest(n, all)
 	if len(near) < 3 {
-		return Surface{}, false
+		return nil
 	}
-	var fits []scored
-	for _, s := range near[:min(len(near), 8)] {
-		if f, w, ok := fitFrom(n, near, s.Inv); ok && f.Inv > 0 {
-			fits = append(fits, scored{f, w})
+	var fits []Candidate
+	for _, start := range starts(near) {
+		if f, w, ok := fitFrom(n, near, start); ok && f.Inv > 0 {
+			fits = append(fits, Candidate{f, w})
 		}
 	}
+	return fits
+}
+
+// Decide takes the candidate that most speaks for. Its variance grows by the doubt that another may be
+// the right one.
+func Decide(fits []Candidate) (Surface, bool) {
 	if len(fits) == 0 {
 		return Surface{}, false
 	}
-	best := slices.MaxFunc(fits, func(a, b scored) int { return cmp.Compare(a.weight, b.weight) })
+	best := slices.MaxFunc(fits, func(a, b Candidate) int { return cmp.Compare(a.Weight, b.Weight) })
 	best.Var += doubt(best, fits)
 	return best.Surface, true
 }
 
-// scored is a fit with the weight of the supports that agree with it.
-type scored struct {
-	Surface
-	weight float64
+// starts are the inverse depths to fit from: the nearest supports' first, and of those alike to 4 % only
+// one, so that every surface in reach has its turn.
+func starts(near []Support) []float64 {
+	var out []float64
+	for _, s := range near {
+		alike := func(v float64) bool { return math.Abs(v-s.Inv) < 0.04*v }
+		if len(out) < 8 && !slices.ContainsFunc(out, alike) {
+			out = append(out, s.Inv)
+		}
+	}
+	return out
 }
 
 // doubt is the variance that another surface in reach adds: near an edge either may be the one that the
-// mark is on, each as likely as the square of what its supports weigh: they are not independent.
-func doubt(best scored, fits []scored) float64 {
+// mark is on, each as likely as its supports weigh.
+func doubt(best Candidate, fits []Candidate) float64 {
 	worst := 0.0
 	for _, f := range fits {
 		if d := square(f.Inv - best.Inv); d > 9*best.Var {
-			a, b := square(f.weight), square(best.weight)
-			worst = math.Max(worst, a/(a+b)*d)
+			worst = math.Max(worst, f.Weight/(f.Weight+best.Weight)*d)
 		}
 	}
 	return worst
@@ -101,7 +134,8 @@ func fitFrom(n geom.Vec2, near []Support, start float64) (Surface, float64, bool
 		for _, s := range near {
 			d := s.N.Sub(n)
 			r := s.Inv - (f.Inv + f.Slope[0]*d[0] + f.Slope[1]*d[1])
-			v := s.Var + square(roughness*start*d.Norm()) + square(0.003*start)
+			v := s.Var + square(roughness*start*math.Max(d.Norm(), blur)) + square(0.003*start)
+			v *= square(1 + s.Apart/apartScale)
 			w := tukeyWeight(r / (4 * math.Sqrt(v)))
 			if w == 0 {
 				continue

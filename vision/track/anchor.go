@@ -121,7 +121,7 @@ func (t *Tracker) refreshAnchors() {
 }
 
 // renewMost is how many marks are placed anew in one frame: it bounds the time.
-const renewMost = 4
+const renewMost = 2
 
 // renew places a mark in the map as it is now.
 func (t *Tracker) renew(a *anchor) {
@@ -231,7 +231,9 @@ func mean9(g *image.Gray, p geom.Vec2) float64 {
 // surfacePoint puts one pixel of a frame on the surface around it.
 func (t *Tracker) surfacePoint(f *frame, px geom.Vec2, support []mapping.Support) (Point, bool) {
 	n := t.cam.Normalize(px)
-	s, ok := mapping.FitSurface(n, t.apart(f, px, support))
+	fits := mapping.FitSurfaces(n, t.apart(f, px, support))
+	t.compareLooks(f, n, fits)
+	s, ok := mapping.Decide(fits)
 	if !ok || s.Inv <= 0 {
 		return Point{}, false
 	}

@@ -1,6 +1,7 @@
 package track
 
 import (
+	"sightline/vision"
 	"sightline/vision/geom"
 	"sightline/vision/mapping"
 	"sightline/vision/solve"
@@ -132,6 +133,18 @@ func (t *Tracker) recognise(f *frame, k *mapping.Keyframe, px []geom.Vec2) bool 
 		}
 	}
 	return t.locate(f, res.PoseCW)
+}
+
+// restart gives the map up and begins as on the first frame. Marks of the old map wait for a place.
+func (t *Tracker) restart() {
+	t.onMapper(true, t.cfg.Mapper.Reset)
+	t.cfg.Logger.Info("place not found again: starting a new map")
+	t.state, t.reason, t.snapshot = vision.Initializing, "looking for texture", nil
+	t.starter, t.panorama.reference = starter{}, nil
+	for c, f := range t.keep {
+		f.drop()
+		delete(t.keep, c)
+	}
 }
 
 // whyLost says in words what made tracking fail, for the people who look at the picture.

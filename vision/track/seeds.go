@@ -47,26 +47,17 @@ func (t *Tracker) sow(a *anchor) {
 	t.onMapper(false, func() { mapper.Add(sightings) })
 }
 
-// seedsOf picks the mark's own pixels and corners around them, away from the features of the frame.
+// seedsOf picks corners around a mark's pixels, away from the features of the frame. The pixels
+// themselves are no seeds: followed by the patch around it, a pixel goes with the strongest edge in the
+// patch, and that is often of another surface.
 func (t *Tracker) seedsOf(a *anchor) []feature {
-	var out []feature
-	add := func(px geom.Vec2) {
-		out = append(out, feature{id: t.newID(), px: px, n: t.cam.Normalize(px)})
-	}
-	if a.tries == 1 && len(a.pixels) <= 4 {
-		for _, px := range a.pixels {
-			if t.cam.Contains(px, 8) {
-				add(px)
-			}
-		}
-	}
 	box := bounds(a.pixels).Inset(-seedRadius).Intersect(a.frame.grey.Rect)
 	if box.Dx() < 96 || box.Dy() < 96 {
-		return out
+		return nil
 	}
 	crop, err := t.cfg.Imager.Prepare(a.frame.grey.SubImage(box).(*image.Gray))
 	if err != nil {
-		return out
+		return nil
 	}
 	defer crop.Close()
 	var taken []geom.Vec2
@@ -76,10 +67,12 @@ func (t *Tracker) seedsOf(a *anchor) []feature {
 	}
 	fresh, err := t.cfg.Imager.Corners(crop, taken, seedsMost, 7)
 	if err != nil {
-		return out
+		return nil
 	}
-	for _, px := range fresh {
-		add(px.Add(corner))
+	out := make([]feature, len(fresh))
+	for i, px := range fresh {
+		px = px.Add(corner)
+		out[i] = feature{id: t.newID(), px: px, n: t.cam.Normalize(px)}
 	}
 	return out
 }

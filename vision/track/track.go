@@ -80,7 +80,8 @@ type Tracker struct {
 	starter  starter
 	panorama panorama
 	policy   keyframePolicy
-	lostFor  int
+	lostFor  int   // frames
+	seen     int64 // capture time of the last frame whose pose was known
 	anchors  map[string]*anchor
 	order    []string
 	times    Stages
@@ -122,6 +123,9 @@ const (
 	minInliers = 15
 	// sigmaPx is the standard deviation of a followed feature: sub-pixel flow and the landmark's own error.
 	sigmaPx = 1.0
+	// giveUpAfter is how long a lost tracker looks for the place it knows before it starts anew: the
+	// technician has gone elsewhere.
+	giveUpAfter = 6 * time.Second
 )
 
 // New returns a tracker that has seen nothing.
@@ -178,11 +182,15 @@ func (t *Tracker) advance(f *frame) error {
 		}
 	case vision.Lost:
 		t.lostFor++
-		if t.relocate(f) {
+		switch {
+		case t.relocate(f):
 			t.state, t.reason = vision.Tracking, ""
+		case f.captured-t.seen > giveUpAfter.Microseconds():
+			t.restart()
 		}
 	}
 	if t.state == vision.Tracking {
+		t.seen = f.captured
 		t.reacquire(f)
 		t.maybeKeyframe(f)
 	}

@@ -9,9 +9,9 @@ import (
 	"sightline/vision/track"
 )
 
-// Limits of showing a mark, in pixels of standard deviation: from fadeSigma it fades, past hideSigma it
-// is hidden. Two standard deviations of the last one shown stay inside 10 px.
-const hideSigma = 5.0
+// hideSigma is the standard deviation, in pixels, past which a mark is hidden: 95 % of a two-dimensional
+// normal error lie within 2.45 of them, and what is shown has to be within 10 px.
+const hideSigma = 4.0
 
 // Projected is where a placed point is in a frame.
 type Projected struct {

@@ -1,0 +1,76 @@
+package camera
+
+import (
+	"math"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"sightline/vision/geom"
+)
+
+func TestNormalizeUndoesProject(t *testing.T) {
+	m := Model{Width: 640, Height: 480, Fx: 600, Fy: 605, Cx: 322, Cy: 241, K1: -0.12, K2: 0.03, P1: 0.001, P2: -0.002}
+	rapid.Check(t, func(t *rapid.T) {
+		z := rapid.Float64Range(0.2, 20).Draw(t, "z")
+		n := geom.Vec2{rapid.Float64Range(-0.5, 0.5).Draw(t, "x"), rapid.Float64Range(-0.4, 0.4).Draw(t, "y")}
+		px, ok := m.Project(geom.Vec3{n[0] * z, n[1] * z, z})
+		if !ok {
+			t.Fatal("a point in front is behind")
+		}
+		if e := m.Normalize(px).Sub(n).Norm(); e > 1e-7 {
+			t.Fatalf("comes back %g off", e)
+		}
+	})
+	if _, ok := m.Project(geom.Vec3{0, 0, -1}); ok {
+		t.Error("a point behind the camera has a pixel")
+	}
+}
+
+func TestResizedSeesTheSameRays(t *testing.T) {
+	m := Model{Width: 640, Height: 480, Fx: 600, Fy: 605, Cx: 322, Cy: 241}
+	r := m.Resized(320, 240)
+	p := geom.Vec3{0.3, -0.2, 1}
+	a, _ := m.Project(p)
+	b, _ := r.Project(p)
+	// Pixel centres are whole numbers, so the corner of the picture is at -0.5.
+	if e := b.Add(geom.Vec2{0.5, 0.5}).Scale(2).Sub(a.Add(geom.Vec2{0.5, 0.5})).Norm(); e > 1e-9 {
+		t.Errorf("%v at half size for %v", b, a)
+	}
+}
+
+func TestParse(t *testing.T) {
+	m, err := Parse(strings.NewReader("# fx fy\n\n600 601 320 240 640 480 0.1 0 0 0 -0.2\n"))
+	if err != nil || m.Fy != 601 || m.K1 != 0.1 || m.K3 != -0.2 || m.Width != 640 {
+		t.Errorf("%+v, %v", m, err)
+	}
+	for in, want := range map[string]string{
+		"":                        "no row",
+		"600 600 320":             "want at least",
+		"a 600 320 240 640 480":   "not a number",
+		"600 600 320 240 64.5 48": "whole pixels",
+		"-1 600 320 240 640 480":  "focal length",
+		"600 600 320 240 4 4":     "picture of 4x4",
+		"600 NaN 320 240 640 480": "focal length",
+		"600 600 NaN 240 640 480": "not a number",
+	} {
+		if _, err := Parse(strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want one with %q", in, err, want)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	f.Add("600 600 320 240 640 480")
+	f.Add("# nothing\n1e309 1 1 1 1 1")
+	f.Fuzz(func(t *testing.T, s string) {
+		m, err := Parse(strings.NewReader(s))
+		if err != nil {
+			return
+		}
+		if px, ok := m.Project(geom.Vec3{0, 0, 1}); !ok || math.IsNaN(px[0]+px[1]) {
+			t.Errorf("accepted %+v, but its axis projects to %v", m, px)
+		}
+	})
+}
