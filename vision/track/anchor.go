@@ -137,21 +137,51 @@ func (t *Tracker) renew(a *anchor) {
 		a.tries++
 		t.sow(a)
 	}
-	support := t.depthsIn(a.frame)
-	points := make([]Point, len(a.pixels))
-	for i, px := range a.pixels {
-		p, ok := t.surfacePoint(a.frame, px, support)
-		if !ok {
-			if a.State != Placed || a.Map != t.snapshot.Name {
-				a.State, a.Reason, a.Points = Waiting, "surface without texture: move sideways, or mark a spot beside it", nil
-			}
-			return
+	points, ok := t.drape(a.frame, a.pixels)
+	if !ok {
+		if a.State != Placed || a.Map != t.snapshot.Name {
+			a.State, a.Reason, a.Points = Waiting, "surface without texture: move sideways, or mark a spot beside it", nil
 		}
-		points[i] = p
+		return
 	}
 	a.State, a.Reason, a.Points = Placed, "", points
 	a.Map, a.Metric = t.snapshot.Name, t.snapshot.Metric
 	a.Changed++
+}
+
+// drapeSamples is at how many pixels of a long stroke the surface is looked for; in between it is
+// interpolated.
+const drapeSamples = 16
+
+// drape lays the pixels of a mark on the surface that its frame sees; false where a part of it is unknown.
+func (t *Tracker) drape(f *frame, pixels []geom.Vec2) ([]Point, bool) {
+	support := t.depthsIn(f)
+	step := (len(pixels) + drapeSamples - 1) / drapeSamples
+	var known []mapping.Surface
+	for i := 0; i < len(pixels)+step-1; i += step {
+		s, ok := t.surfaceAt(f, pixels[min(i, len(pixels)-1)], support)
+		if !ok {
+			return nil, false
+		}
+		known = append(known, s)
+	}
+	points := make([]Point, len(pixels))
+	for i, px := range pixels {
+		k := i / step
+		s := known[k]
+		if k+1 < len(known) {
+			s = between(s, known[k+1], float64(i%step)/float64(step))
+		}
+		points[i] = t.pointOn(f, px, s)
+	}
+	return points, true
+}
+
+// between is the surface part of the way from one sample of a stroke to the next.
+func between(a, b mapping.Surface, w float64) mapping.Surface {
+	mix := func(x, y float64) float64 { return x + w*(y-x) }
+	return mapping.Surface{Inv: mix(a.Inv, b.Inv), Var: mix(a.Var, b.Var),
+		Slope: geom.Vec2{mix(a.Slope[0], b.Slope[0]), mix(a.Slope[1], b.Slope[1])}}
 }
 
 // depthsIn are the points of known depth in a frame.
@@ -178,8 +208,12 @@ func (t *Tracker) depthsIn(f *frame) []mapping.Support {
 // are for one pixel.
 const measureSigma = 0.5
 
-// apart notes, for the supports within reach of a pixel, how much the picture changes on the way to them.
+// apart notes, for the supports within reach of a pixel, how much the picture changes on the way to
+// them. A frame whose picture was let go leaves that open.
 func (t *Tracker) apart(f *frame, px geom.Vec2, support []mapping.Support) []mapping.Support {
+	if f.grey == nil {
+		return support
+	}
 	n := t.cam.Normalize(px)
 	var out []mapping.Support
 	for _, s := range support {
@@ -228,15 +262,18 @@ func mean9(g *image.Gray, p geom.Vec2) float64 {
 	return float64(sum) / 9
 }
 
-// surfacePoint puts one pixel of a frame on the surface around it.
-func (t *Tracker) surfacePoint(f *frame, px geom.Vec2, support []mapping.Support) (Point, bool) {
+// surfaceAt is the surface that a pixel of a frame sees.
+func (t *Tracker) surfaceAt(f *frame, px geom.Vec2, support []mapping.Support) (mapping.Surface, bool) {
 	n := t.cam.Normalize(px)
 	fits := mapping.FitSurfaces(n, t.apart(f, px, support))
 	t.compareLooks(f, n, fits)
 	s, ok := mapping.Decide(fits)
-	if !ok || s.Inv <= 0 {
-		return Point{}, false
-	}
+	return s, ok && s.Inv > 0
+}
+
+// pointOn is the world point where the ray of a pixel meets the surface found there.
+func (t *Tracker) pointOn(f *frame, px geom.Vec2, s mapping.Surface) Point {
+	n := t.cam.Normalize(px)
 	z := 1 / s.Inv
 	poseWC := f.poseCW.Inverse()
 	c := geom.Vec3{n[0] * z, n[1] * z, z}
@@ -250,5 +287,5 @@ func (t *Tracker) surfacePoint(f *frame, px geom.Vec2, support []mapping.Support
 		P:      poseWC.Apply(c),
 		Normal: r.MulVec(s.Normal(n)),
 		Cov:    r.Mul(cov).Mul(r.Transpose()),
-	}, true
+	}
 }

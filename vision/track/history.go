@@ -85,13 +85,9 @@ func (t *Tracker) find(captured int64) *frame {
 // settle renews the pose of a remembered frame in the map as it is now, from what was seen in it.
 func (t *Tracker) settle(f *frame) bool {
 	s, _ := t.sightings(f)
-	start := f.poseCW
-	switch {
-	case f.tracked && f.world == t.snapshot.World:
+	start := t.keyframeNear(f.captured)
+	if f.tracked && f.world == t.snapshot.World {
 		start = f.scaledTo(t.snapshot.Unit)
-	default:
-		k := t.keyframeNear(f.captured)
-		start = k
 	}
 	res, ok := t.solvePose(s, start)
 	if !ok {

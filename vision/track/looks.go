@@ -29,7 +29,7 @@ const (
 // way of each, fits the pictures of key frames. It decides near an edge, where depths alone leave two
 // surfaces open, as far as there is texture to tell them apart.
 func (t *Tracker) compareLooks(f *frame, n geom.Vec2, fits []mapping.Candidate) {
-	if len(fits) < 2 {
+	if len(fits) < 2 || f.grey == nil {
 		return
 	}
 	cost := make([][]float64, len(fits))
