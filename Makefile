@@ -1,0 +1,68 @@
+# Sightline. `make help` lists what there is.
+
+# OpenCV modules of gocv that build against Debian 12's OpenCV.
+TAGS   := gocv_specific_modules,gocv_calib3d,gocv_features2d,gocv_videoio,gocv_imgcodecs
+export GOFLAGS := -tags=$(TAGS)
+
+# What the build needs, and what the demo and the tests run: Xvfb, FFmpeg, mosquitto.
+BUILD_PACKAGES := gcc g++ pkg-config libopencv-dev libavformat-dev libavcodec-dev libavutil-dev \
+	libswscale-dev libswresample-dev libasound2-dev libgl1-mesa-dev libxcursor-dev libxi-dev \
+	libxinerama-dev libxrandr-dev libxxf86vm-dev
+RUN_PACKAGES := xvfb libgl1-mesa-dri ffmpeg mosquitto
+PACKAGES     := $(BUILD_PACKAGES) $(RUN_PACKAGES)
+SUDO         := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.0
+
+# The demo: make demo SOURCE=file:PATH, SOURCE=seq:DIR; FOR is its length.
+SOURCE ?= sim:plant?seed=7&hand=1
+FOR    ?= 60s
+
+.DEFAULT_GOAL := help
+.PHONY: help deps build demo test race fuzz bench lint clean
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+deps: ## Install the Debian packages that are missing
+	@missing=; for p in $(PACKAGES); do \
+		[ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then \
+		echo "installing:$$missing"; \
+		$(SUDO) apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive $(SUDO) apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+build: deps ## Build all programs into bin/
+	CGO_ENABLED=0 go build -o bin/relay ./relay
+	go build -o bin/field ./field
+	go build -o bin/expert ./expert
+	go build -o bin/bridge ./devices/bridge
+	go build -o bin/rig ./devices/rig
+	go build -o bin/replay ./field/replay
+
+demo: build ## Run relay, plant, field and expert for a minute; leaves pictures, recordings and a report in out/
+	bin/rig --source '$(SOURCE)' --for $(FOR)
+
+test: build ## Run all tests
+	go vet ./...
+	go test -timeout 15m ./...
+
+race: deps ## Run the tests of what runs in parallel with the race detector
+	go test -race -timeout 20m ./relay/... ./annotate/... ./devices/mqtt/... ./vision/... ./field/internal/... ./expert/internal/...
+
+fuzz: deps ## Fuzz every parser for ten seconds each
+	@go list ./... | while read -r p; do \
+		for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
+			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime 10s $$p || exit 1; done; done
+
+bench: deps ## Run the benchmarks
+	go test -run '^$$' -bench . -benchmem ./...
+
+lint: deps ## go vet, gofmt, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w"; exit 1; }
+	go vet ./...
+	GOFLAGS= go run $(STATICCHECK) -tags $(TAGS) ./...
+
+clean: ## Remove what was built and left
+	rm -rf bin out
