@@ -1,0 +1,173 @@
+// Package app is the expert's command line: it joins a call, puts it on a desk, and shows that in a
+// window or, headless, nowhere.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+
+	"sightline/annotate/typeset"
+	"sightline/expert/internal/call"
+	"sightline/expert/internal/script"
+	"sightline/expert/internal/shell"
+	"sightline/expert/internal/trace"
+	"sightline/relay/client"
+)
+
+// options are the command line.
+type options struct {
+	Link      string        `arg:"" optional:"" help:"Join link, as \"relay invite\" prints it."`
+	Relay     string        `placeholder:"URL" help:"Where the relay is, in place of a link."`
+	Token     string        `help:"Token that lets into a room, with --relay."`
+	Instance  string        `help:"Secret by which the relay knows this client again after a restart."`
+	Headless  bool          `help:"Do everything without a window."`
+	Script    string        `type:"path" placeholder:"FILE" help:"Carry out a script; see \"expert --script-help\"."`
+	ScriptDoc bool          `name:"script-help" help:"Explain the language of scripts."`
+	Trace     string        `type:"path" placeholder:"FILE" help:"Write what happens as JSON lines."`
+	Size      string        `default:"1280x800" help:"Width and height of the window in pixels."`
+	For       time.Duration `help:"End after so long; 0 runs until closed."`
+	Snapshots string        `type:"path" default:"." placeholder:"DIR" help:"Where snapshots go."`
+	Watch     []string      `placeholder:"AREA/MACHINE" help:"Machines whose telemetry the room is to have."`
+	Verbose   bool          `short:"v" help:"Log more."`
+}
+
+// Run runs the command line and returns the exit code. The call ends with ctx.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	var o options
+	code := -1
+	parser, err := kong.New(&o, kong.Name("expert"), kong.Description("Sightline's remote expert: see what the technician sees, and draw on it."),
+		kong.Writers(stdout, stderr), kong.Exit(func(n int) { code = n }))
+	if err != nil {
+		fmt.Fprintln(stderr, "expert:", err)
+		return 2
+	}
+	_, err = parser.Parse(args)
+	if code >= 0 { // help was asked for
+		return code
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "expert:", err)
+		return 2
+	}
+	if o.ScriptDoc {
+		fmt.Fprint(stdout, script.Help)
+		return 0
+	}
+	if err := o.run(ctx, stdout, stderr); err != nil {
+		fmt.Fprintln(stderr, "expert:", err)
+		return 1
+	}
+	return 0
+}
+
+// setup is what the options come to.
+type setup struct {
+	url, token    string
+	width, height int
+	commands      []script.Command
+}
+
+func (o *options) setup() (s setup, err error) {
+	s.url, s.token = o.Relay, o.Token
+	if o.Link != "" {
+		if s.url, s.token, err = client.ParseLink(o.Link); err != nil {
+			return s, err
+		}
+	}
+	if s.url == "" || s.token == "" {
+		return s, errors.New("where to? Give a join link, or --relay and --token; \"relay invite ROOM --role expert\" prints one")
+	}
+	var rest string
+	if n, _ := fmt.Sscanf(o.Size+" ", "%dx%d%s", &s.width, &s.height, &rest); n != 2 || s.width < 320 || s.height < 240 || s.width > 7680 || s.height > 4320 {
+		return s, fmt.Errorf("--size %s: want WIDTHxHEIGHT, from 320x240 to 7680x4320", o.Size)
+	}
+	if o.Script == "" {
+		return s, nil
+	}
+	f, err := os.Open(o.Script)
+	if err != nil {
+		return s, fmt.Errorf("--script: %w", err)
+	}
+	defer f.Close()
+	if s.commands, err = script.Parse(f); err != nil {
+		return s, fmt.Errorf("script %s: %w", o.Script, err)
+	}
+	return s, nil
+}
+
+func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
+	s, err := o.setup()
+	if err != nil {
+		return err
+	}
+	faces, err := typeset.New()
+	if err != nil {
+		return err
+	}
+	level := slog.LevelInfo
+	if o.Verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	var out *trace.Writer
+	if o.Trace != "" {
+		if out, err = trace.Create(o.Trace); err != nil {
+			return err
+		}
+	}
+	tally := newTally(out, time.Now)
+	defer func() { err = errors.Join(err, tally.close()) }()
+	c, err := call.Dial(ctx, call.Config{URL: s.url, Token: s.token, Instance: o.Instance, Watch: o.Watch, Logger: log, Now: time.Now,
+		OnAnchor: tally.anchor, OnState: tally.link})
+	if err != nil {
+		return fmt.Errorf("join %s: %w", s.url, err)
+	}
+	st := newStage(c, tally, faces, s.width, s.height, o.Snapshots)
+	defer func() {
+		st.close()
+		tally.end(c.Stats())
+		c.Close()
+	}()
+	return o.show(ctx, st, s, stdout)
+}
+
+// show plays the script, if there is one, on a stage in a window or in none, until the end of one of them.
+func (o *options) show(ctx context.Context, st *stage, s setup, stdout io.Writer) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if o.For > 0 {
+		ctx, cancel = context.WithTimeout(ctx, o.For)
+		defer cancel()
+	}
+	var played error
+	if s.commands != nil {
+		st.tasks.Go(func() {
+			quit, err := (&player{stage: st, out: stdout}).play(ctx, s.commands)
+			played = err
+			if quit || err != nil || o.Headless && o.For == 0 {
+				cancel()
+			}
+		})
+	}
+	var err error
+	if o.Headless {
+		st.run(ctx)
+	} else {
+		title := "Sightline"
+		if room := st.call.Room().Name; room != "" {
+			title += " · " + strings.ToUpper(room[:1]) + room[1:]
+		}
+		err = shell.Run(ctx, title, s.width, s.height, st)
+	}
+	cancel()
+	st.tasks.Wait()
+	return errors.Join(err, played)
+}

@@ -1,0 +1,160 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"sightline/annotate/scene"
+	"sightline/annotate/typeset"
+	"sightline/expert/internal/call"
+	"sightline/expert/internal/desk"
+	"sightline/vision"
+)
+
+// stage is the desk with a call on it, run by the window's goroutine or by run. Others reach the desk by
+// do.
+type stage struct {
+	call  *call.Call
+	desk  *desk.Desk
+	tally *tally
+	dir   string // of snapshots
+	queue chan func()
+	tasks sync.WaitGroup
+	saved chan string // what became of snapshots
+}
+
+func newStage(c *call.Call, t *tally, faces *typeset.Faces, width, height int, dir string) *stage {
+	s := &stage{call: c, tally: t, dir: dir, queue: make(chan func()), saved: make(chan string, 8)}
+	s.desk = desk.New(desk.Config{Source: c, Editor: c, Faces: faces, Now: time.Now, Say: c.Say, Pointers: c.Pointers,
+		Vitals:     func() desk.Vitals { return desk.Vitals{RTT: c.RTT(), Pending: c.Pending()} },
+		OnSnapshot: s.save, OnShown: t.shown, OnReadings: t.readings, OnMark: t.mark,
+	}, width, height, 1)
+	return s
+}
+
+// close waits for what is under way, after run or the window has ended.
+func (s *stage) close() {
+	s.tasks.Wait()
+	s.desk.Close()
+}
+
+// Tick does what others asked for, and tells the expert of what went wrong elsewhere.
+func (s *stage) Tick() {
+	for {
+		select {
+		case f := <-s.queue:
+			f()
+		case words := <-s.call.Refused():
+			s.desk.Toast("The relay refused: "+words, scene.Warning)
+		case words := <-s.saved:
+			s.desk.Toast(words, scene.Warning)
+		default:
+			s.tally.room(s.call.Room(), s.desk.Camera())
+			return
+		}
+	}
+}
+
+// Handle, Resize and Render are the desk's.
+func (s *stage) Handle(e desk.Event)                     { s.desk.Handle(e) }
+func (s *stage) Resize(width, height int, scale float64) { s.desk.Resize(width, height, scale) }
+func (s *stage) Render() (*image.RGBA, bool)             { return s.desk.Render() }
+
+// atLeast is the shortest time between two pictures when there is no window to set the pace.
+const atLeast = 12 * time.Millisecond
+
+// run is the stage's goroutine where there is no window: it draws when something has changed.
+func (s *stage) run(ctx context.Context) {
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	var last time.Time
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case f := <-s.queue:
+			f()
+			continue
+		case <-s.call.Changes():
+		case <-tick.C:
+		}
+		if wait := atLeast - time.Since(last); wait > 0 {
+			select {
+			case <-time.After(wait):
+			case f := <-s.queue:
+				f()
+			}
+		}
+		s.Tick()
+		s.desk.Render()
+		last = time.Now()
+	}
+}
+
+// do carries out f on the stage's goroutine and waits for it.
+func (s *stage) do(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	select {
+	case s.queue <- func() { f(); close(done) }:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	<-done
+	return nil
+}
+
+// save writes a snapshot beside its raw picture, named by room and time, in the background.
+func (s *stage) save(p desk.Snapshot) string {
+	name := fmt.Sprintf("%s-%s", p.Room, p.At.Format("20060102-150405.000"))
+	path := filepath.Join(s.dir, name+".png")
+	s.tasks.Go(func() {
+		err := errors.Join(os.MkdirAll(s.dir, 0o755), writePNG(path, p.Composed), writePNG(filepath.Join(s.dir, name+"-raw.png"), p.Raw))
+		if err != nil {
+			select {
+			case s.saved <- "The snapshot was not saved: " + err.Error():
+			default:
+			}
+		}
+	})
+	return "Snapshot saved: " + name + ".png"
+}
+
+// writePNG writes a picture, so that the file is there whole or not at all.
+func writePNG(path string, p image.Image) error {
+	f, err := os.CreateTemp(filepath.Dir(path), ".picture-*")
+	if err != nil {
+		return err
+	}
+	e := png.Encoder{CompressionLevel: png.BestSpeed}
+	err = errors.Join(e.Encode(f, p), f.Chmod(0o644), f.Close())
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+	}
+	return err
+}
+
+// tracking says whether a camera's newest frame, or one shortly before, is tracked.
+func (s *stage) tracking() bool {
+	for _, c := range s.call.Room().Cameras {
+		f := s.call.Frame(c.Participant)
+		if f == nil {
+			continue
+		}
+		pose, ok := s.call.Pose(c.Participant, f.Captured)
+		f.Release()
+		if ok && pose.State == vision.Tracking {
+			return true
+		}
+	}
+	return false
+}

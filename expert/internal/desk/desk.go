@@ -1,0 +1,430 @@
+// Package desk is the expert's window without a window: what is on it, where, what the mouse and the keys
+// do, and its picture. The shell shows that picture and brings events; a headless client and the tests
+// have the very same one.
+package desk
+
+import (
+	"image"
+	"math"
+	"time"
+
+	"sightline/annotate"
+	"sightline/annotate/raster"
+	"sightline/annotate/scene"
+	"sightline/annotate/typeset"
+	"sightline/devices"
+	"sightline/expert/internal/call"
+	"sightline/vision/geom"
+)
+
+// Source is what the desk shows: a call.Call, or a test's.
+type Source interface {
+	Room() *call.Room
+	Marks() []annotate.Entry
+	Frame(camera string) *call.Frame // the caller releases it
+	Pose(camera string, captured int64) (call.Pose, bool)
+}
+
+// Editor is what the desk changes.
+type Editor interface {
+	Create(m annotate.Mark, captured int64) (id string, err error)
+	Move(id string, m annotate.Mark, captured int64) error
+	Delete(ids ...string) error
+	Undo() (bool, error)
+}
+
+// Vitals are figures that change without a message.
+type Vitals struct {
+	RTT     time.Duration // to the relay and back, 0 where unknown
+	Pending int           // messages that wait for the relay
+}
+
+// Shown tells of a frame that came on screen.
+type Shown struct {
+	Frame     *call.Frame // valid during the call
+	At        time.Time
+	PoseExact bool
+	State     string // the tracker's, empty where there is no pose
+}
+
+// Snapshot is a picture to be saved, at the frame's own size.
+type Snapshot struct {
+	Room     string
+	At       time.Time
+	Captured int64
+	Composed *image.RGBA // with the marks
+	Raw      *image.RGBA // as the camera saw it
+}
+
+// Config is what a desk needs; functions that are nil are not called.
+type Config struct {
+	Source Source
+	Editor Editor
+	Faces  *typeset.Faces
+	Now    func() time.Time
+	Vitals func() Vitals
+	Say    func(text string) error
+	// Pointers are the laser pointers on a camera's picture.
+	Pointers func(camera string) []annotate.Pointer
+	// OnSnapshot takes a picture to save and returns where, in words for the expert.
+	OnSnapshot func(Snapshot) string
+	OnShown    func(Shown)
+	OnReadings func([]devices.Reading) // that the last Render brought on screen
+	OnMark     func(id string, m annotate.Mark, captured int64)
+}
+
+// Desk is the expert's window. One goroutine uses it.
+type Desk struct {
+	cfg    Config
+	scale  float64
+	canvas *image.RGBA
+	lay    layout
+
+	// What is shown.
+	room    *call.Room
+	marks   []annotate.Entry
+	camera  string      // whose picture is shown
+	live    *call.Frame // the newest of it
+	held    *call.Frame // in place of it while drawing, or frozen
+	heldAt  time.Time
+	frozen  bool
+	pose    call.Pose
+	hasPose bool
+	meter   meter
+	views   map[string]scene.MarkView
+	firsts  map[string]sight
+	clock   time.Time
+
+	// What the expert does.
+	tool     Tool
+	colour   string
+	machine  string // for pins
+	pen      *pen
+	move     *moving
+	typing   *typing
+	selected string
+	clearing bool
+	hidden   bool // the side panel
+	mouse    geom.Vec2
+	hover    string
+	toasts   []toast
+
+	// How it is drawn.
+	painter, small        *raster.Painter
+	builder, ghosts       *scene.Builder
+	snapper               *scene.Builder
+	panels                [4]panel
+	overlay               pad
+	hits                  []hit // of the overlay
+	pictureDirty          bool
+	panelsDirty           bool
+	lastPicture, lastSide time.Time
+}
+
+// moving is a mark that is being dragged.
+type moving struct {
+	id    string
+	from  geom.Vec2 // pixel of the frame
+	mark  annotate.Mark
+	begun bool
+}
+
+// typing is a text being entered: a callout on the held frame, or a message to the room.
+type typing struct {
+	chat bool
+	at   geom.Vec2
+	text []rune
+}
+
+// sight is when a mark, as it now stands, was first seen here.
+type sight struct {
+	time int64
+	at   time.Time
+}
+
+type toast struct {
+	text  string
+	level scene.Level
+	until time.Time
+}
+
+// New makes a desk of width x height pixels; scale is the size of text and buttons.
+func New(cfg Config, width, height int, scale float64) *Desk {
+	d := &Desk{cfg: cfg, tool: Arrow, colour: Palette[0], views: map[string]scene.MarkView{}, firsts: map[string]sight{},
+		painter: raster.New(cfg.Faces), small: raster.New(cfg.Faces), builder: scene.NewBuilder(cfg.Faces), ghosts: scene.NewBuilder(cfg.Faces), snapper: scene.NewBuilder(cfg.Faces),
+		mouse: geom.Vec2{-1, -1}}
+	if d.cfg.Vitals == nil {
+		d.cfg.Vitals = func() Vitals { return Vitals{} }
+	}
+	d.overlay.faces = cfg.Faces
+	for i := range d.panels {
+		d.panels[i].pad.faces = cfg.Faces
+	}
+	d.room = &call.Room{}
+	d.Resize(width, height, scale)
+	return d
+}
+
+// Close lets the pictures go.
+func (d *Desk) Close() {
+	d.live.Release()
+	d.held.Release()
+	d.live, d.held = nil, nil
+}
+
+// Smallest window that is laid out, in units of the scale; less is cut off.
+const (
+	minWidth  = 720
+	minHeight = 480
+)
+
+// Resize lays the desk out anew.
+func (d *Desk) Resize(width, height int, scale float64) {
+	width, height = max(width, 64), max(height, 64)
+	if !(scale >= 0.5 && scale <= 4) {
+		scale = 1
+	}
+	if d.canvas != nil && d.canvas.Rect.Dx() == width && d.canvas.Rect.Dy() == height && d.scale == scale {
+		return
+	}
+	d.scale = scale
+	d.canvas = image.NewRGBA(image.Rect(0, 0, width, height))
+	d.relayout()
+}
+
+func (d *Desk) relayout() {
+	d.lay = newLayout(d.canvas.Rect.Dx(), d.canvas.Rect.Dy(), d.scale, d.hidden)
+	for i := range d.panels {
+		d.panels[i].drawn = nil
+	}
+	d.pictureDirty, d.panelsDirty = true, true
+	d.lastPicture, d.lastSide = time.Time{}, time.Time{}
+}
+
+// shown is the frame on screen, or nil.
+func (d *Desk) shown() *call.Frame {
+	if d.held != nil {
+		return d.held
+	}
+	return d.live
+}
+
+// view is where the frame on screen lies in the window.
+func (d *Desk) view() (scene.View, bool) {
+	f := d.shown()
+	if f == nil {
+		return scene.View{}, false
+	}
+	v := scene.Fit(f.Size().X, f.Size().Y, d.lay.picture.W(), d.lay.picture.H())
+	v.Left += d.lay.picture.X0
+	v.Top += d.lay.picture.Y0
+	return v, true
+}
+
+// hold keeps the frame on screen where it is, so that what is drawn belongs to it.
+func (d *Desk) hold() bool {
+	if d.held == nil && d.live != nil {
+		d.held, d.heldAt = d.live.Keep(), d.clock
+		d.pictureDirty = true
+	}
+	return d.held != nil
+}
+
+// unhold goes back to the live picture, unless it is frozen or still drawn on.
+func (d *Desk) unhold() {
+	if d.frozen || d.pen != nil || d.move != nil || d.typing != nil && !d.typing.chat {
+		return
+	}
+	d.held.Release()
+	d.held = nil
+	d.pictureDirty = true
+}
+
+// Refresh takes in what the source has now. Render does it too.
+func (d *Desk) Refresh() {
+	d.clock = d.cfg.Now()
+	room := d.cfg.Source.Room()
+	if room.Version != d.room.Version || d.room.Version == 0 {
+		d.room = room
+		d.marks = d.cfg.Source.Marks()
+		d.noteMarks()
+		d.panelsDirty, d.pictureDirty = true, true
+		d.chooseCamera()
+		if _, ok := d.mark(d.selected); !ok {
+			d.selected = ""
+		}
+	}
+	f := d.cfg.Source.Frame(d.camera)
+	if f != nil && (d.live == nil || f.Captured != d.live.Captured || f.Camera != d.live.Camera) {
+		d.live.Release()
+		d.live = f
+		d.pictureDirty = true
+		if d.held == nil {
+			d.cameOn(f)
+		}
+	} else {
+		f.Release()
+	}
+	d.findPose()
+	d.expire()
+	if d.clock.Sub(d.lastPicture) > 200*time.Millisecond {
+		d.pictureDirty, d.panelsDirty = true, true // ages and toasts run on
+	}
+}
+
+// findPose looks up the pose of the frame on screen.
+func (d *Desk) findPose() {
+	f := d.shown()
+	if f == nil {
+		d.hasPose = false
+		return
+	}
+	if d.hasPose && d.pose.Exact && d.pose.Captured == f.Captured {
+		return
+	}
+	pose, ok := d.cfg.Source.Pose(f.Camera, f.Captured)
+	if ok != d.hasPose || pose.Captured != d.pose.Captured {
+		d.pictureDirty = true
+	}
+	d.pose, d.hasPose = pose, ok
+}
+
+// cameOn takes note of a frame that is about to be shown.
+func (d *Desk) cameOn(f *call.Frame) {
+	pose, ok := d.cfg.Source.Pose(f.Camera, f.Captured)
+	d.meter.frame(d.clock, f.Captured)
+	if d.cfg.OnShown != nil {
+		s := Shown{Frame: f, At: d.cfg.Now(), PoseExact: ok && pose.Exact}
+		if ok {
+			s.State = string(pose.State)
+		}
+		d.cfg.OnShown(s)
+	}
+}
+
+// chooseCamera keeps the camera that is shown while there is one, and otherwise takes the first that is on.
+func (d *Desk) chooseCamera() {
+	for _, c := range d.room.Cameras {
+		if c.Participant == d.camera {
+			return
+		}
+	}
+	best := ""
+	for _, c := range d.room.Cameras {
+		if best == "" || c.Online {
+			best = c.Participant
+			if c.Online {
+				break
+			}
+		}
+	}
+	if best != "" {
+		d.show(best)
+	}
+}
+
+// show turns to another camera.
+func (d *Desk) show(camera string) {
+	d.cancel()
+	d.frozen = false
+	d.live.Release()
+	d.held.Release()
+	d.live, d.held, d.hasPose = nil, nil, false
+	d.camera, d.selected = camera, ""
+	d.meter = meter{}
+	d.pictureDirty, d.panelsDirty = true, true
+}
+
+// noteMarks remembers when each mark was first seen as it now stands.
+func (d *Desk) noteMarks() {
+	live := map[string]bool{}
+	for _, e := range d.marks {
+		live[e.ID] = true
+		if s, ok := d.firsts[e.ID]; !ok || abs(s.time-e.Time) > 500_000 {
+			d.firsts[e.ID] = sight{e.Time, d.clock}
+		}
+	}
+	for id := range d.firsts {
+		if !live[id] {
+			delete(d.firsts, id)
+		}
+	}
+}
+
+func abs(v int64) int64 { return max(v, -v) }
+
+func (d *Desk) mark(id string) (annotate.Entry, bool) {
+	for _, e := range d.marks {
+		if e.ID == id {
+			return e, true
+		}
+	}
+	return annotate.Entry{}, false
+}
+
+// Toast tells the expert something for a few seconds.
+func (d *Desk) Toast(text string, level scene.Level) {
+	d.toasts = append(d.toasts, toast{text, level, d.clock.Add(4 * time.Second)})
+	if len(d.toasts) > 3 {
+		d.toasts = d.toasts[1:]
+	}
+	d.pictureDirty = true
+}
+
+func (d *Desk) fail(err error) {
+	if err != nil {
+		d.Toast(err.Error(), scene.Warning)
+	}
+}
+
+func (d *Desk) expire() {
+	for len(d.toasts) > 0 && d.clock.After(d.toasts[0].until) {
+		d.toasts = d.toasts[1:]
+		d.pictureDirty = true
+	}
+}
+
+// meter measures what is on screen.
+type meter struct {
+	shown  []time.Time // of the last two seconds
+	delays []time.Duration
+}
+
+const keptDelays = 61
+
+func (m *meter) frame(now time.Time, captured int64) {
+	m.shown = append(m.shown, now)
+	m.delays = append(m.delays, now.Sub(time.UnixMicro(captured)))
+	if len(m.delays) > keptDelays {
+		m.delays = m.delays[1:]
+	}
+}
+
+// rate is frames per second over the last two seconds.
+func (m *meter) rate(now time.Time) float64 {
+	for len(m.shown) > 0 && now.Sub(m.shown[0]) > 2*time.Second {
+		m.shown = m.shown[1:]
+	}
+	if len(m.shown) < 2 {
+		return 0
+	}
+	return float64(len(m.shown)-1) / max(0.5, now.Sub(m.shown[0]).Seconds())
+}
+
+// delay is the median time from capture to screen; agree is false where the publisher's clock is another.
+func (m *meter) delay() (d time.Duration, agree bool) {
+	if len(m.delays) == 0 {
+		return 0, true
+	}
+	sorted := append([]time.Duration(nil), m.delays...)
+	for i := range sorted {
+		for j := i; j > 0 && sorted[j] < sorted[j-1]; j-- {
+			sorted[j], sorted[j-1] = sorted[j-1], sorted[j]
+		}
+	}
+	d = sorted[len(sorted)/2]
+	return d, d > -5*time.Millisecond && d < 5*time.Second
+}
+
+// ago is how long it is since a time, in seconds, never less than 0.
+func (d *Desk) ago(t time.Time) float64 { return math.Max(0, d.clock.Sub(t).Seconds()) }

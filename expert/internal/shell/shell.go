@@ -1,0 +1,153 @@
+// Package shell is the window: it shows a picture that others draw and tells them of mouse and keys. It
+// is the expert's only importer of ebiten.
+package shell
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+
+	"github.com/hajimehoshi/ebiten/v2"
+	"github.com/hajimehoshi/ebiten/v2/inpututil"
+
+	"sightline/expert/internal/desk"
+	"sightline/vision/geom"
+)
+
+// Surface is what the window shows. All of its methods are called on the window's goroutine.
+type Surface interface {
+	// Tick is called about sixty times a second before the events of that moment.
+	Tick()
+	Handle(desk.Event)
+	Resize(width, height int, scale float64)
+	Render() (canvas *image.RGBA, changed bool)
+}
+
+// Run opens a window of width x height pixels and shows the surface until ctx ends or the window is
+// closed. It must be called on the main goroutine. It fails where there is no display.
+func Run(ctx context.Context, title string, width, height int, s Surface) error {
+	ebiten.SetWindowTitle(title)
+	ebiten.SetWindowSize(width, height)
+	ebiten.SetWindowResizingMode(ebiten.WindowResizingModeEnabled)
+	ebiten.SetWindowSizeLimits(720, 480, -1, -1)
+	ebiten.SetScreenClearedEveryFrame(false)
+	ebiten.SetRunnableOnUnfocused(true)
+	err := ebiten.RunGameWithOptions(&window{ctx: ctx, surface: s}, &ebiten.RunGameOptions{InitUnfocused: false, X11ClassName: "Sightline", X11InstanceName: "expert"})
+	if err != nil && !errors.Is(err, ebiten.Termination) {
+		return fmt.Errorf("the window cannot be opened: %w; --headless works without a display", err)
+	}
+	return nil
+}
+
+// window is the ebiten game.
+type window struct {
+	ctx     context.Context
+	surface Surface
+	image   *ebiten.Image
+	width   int
+	height  int
+	scale   float64
+	mouse   geom.Vec2
+	runes   []rune
+	keys    []ebiten.Key
+	fresh   int // screens that still have to be drawn whole: the first ones, and after a resize
+}
+
+// Layout follows the window's size in the display's own pixels.
+func (w *window) Layout(outsideWidth, outsideHeight int) (int, int) {
+	scale := ebiten.Monitor().DeviceScaleFactor()
+	width, height := int(float64(outsideWidth)*scale), int(float64(outsideHeight)*scale)
+	if width != w.width || height != w.height || scale != w.scale {
+		w.width, w.height, w.scale = width, height, scale
+		w.surface.Resize(width, height, scale)
+		w.fresh = 3
+	}
+	return width, height
+}
+
+// Update brings the events of a moment.
+func (w *window) Update() error {
+	if w.ctx.Err() != nil {
+		return ebiten.Termination
+	}
+	w.surface.Tick()
+	x, y := ebiten.CursorPosition()
+	if at := (geom.Vec2{float64(x) + 0.5, float64(y) + 0.5}); at != w.mouse {
+		w.mouse = at
+		w.surface.Handle(desk.Event{Kind: desk.Moved, At: at})
+	}
+	if inpututil.IsMouseButtonJustPressed(ebiten.MouseButtonLeft) {
+		w.surface.Handle(desk.Event{Kind: desk.Pressed, At: w.mouse})
+	}
+	if inpututil.IsMouseButtonJustReleased(ebiten.MouseButtonLeft) {
+		w.surface.Handle(desk.Event{Kind: desk.Released, At: w.mouse})
+	}
+	w.typed()
+	return nil
+}
+
+// typed brings the characters before the keys, so that a shortcut does not type its own letter.
+func (w *window) typed() {
+	w.runes = ebiten.AppendInputChars(w.runes[:0])
+	for _, r := range w.runes {
+		w.surface.Handle(desk.Event{Kind: desk.Typed, Rune: r})
+	}
+	ctrl := ebiten.IsKeyPressed(ebiten.KeyControl) || ebiten.IsKeyPressed(ebiten.KeyMeta)
+	w.keys = inpututil.AppendPressedKeys(w.keys[:0])
+	for _, k := range w.keys {
+		held := inpututil.KeyPressDuration(k)
+		again := k == ebiten.KeyBackspace && held > 25 && held%3 == 0
+		if held != 1 && !again {
+			continue
+		}
+		if key, ok := keyOf(k); ok {
+			w.surface.Handle(desk.Event{Kind: desk.Struck, Key: key, Ctrl: ctrl})
+		}
+	}
+}
+
+var named = map[ebiten.Key]desk.Key{ebiten.KeySpace: desk.KeySpace, ebiten.KeyEnter: desk.KeyEnter, ebiten.KeyNumpadEnter: desk.KeyEnter,
+	ebiten.KeyEscape: desk.KeyEscape, ebiten.KeyBackspace: desk.KeyBackspace, ebiten.KeyDelete: desk.KeyDelete, ebiten.KeyTab: desk.KeyTab}
+
+// keyOf names a key by the keyboard's own layout.
+func keyOf(k ebiten.Key) (desk.Key, bool) {
+	if name, ok := named[k]; ok {
+		return name, true
+	}
+	name := ebiten.KeyName(k)
+	if name == "" && k >= ebiten.KeyA && k <= ebiten.KeyZ {
+		name = k.String()
+	}
+	if len(name) == 1 {
+		c := name[0]
+		if c >= 'a' && c <= 'z' {
+			c -= 'a' - 'A'
+		}
+		if c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
+			return desk.Key([]byte{c}), true
+		}
+	}
+	return "", false
+}
+
+// Draw shows the surface; where it is as it was, the screen stays.
+func (w *window) Draw(screen *ebiten.Image) {
+	canvas, changed := w.surface.Render()
+	size := canvas.Rect.Size()
+	if w.image == nil || w.image.Bounds().Size() != size {
+		if w.image != nil {
+			w.image.Deallocate()
+		}
+		w.image = ebiten.NewImageWithOptions(image.Rect(0, 0, size.X, size.Y), &ebiten.NewImageOptions{Unmanaged: true})
+		changed, w.fresh = true, 3
+	}
+	if changed {
+		w.image.WritePixels(canvas.Pix)
+		w.fresh = max(w.fresh, 1)
+	}
+	if w.fresh > 0 {
+		w.fresh--
+		screen.DrawImage(w.image, &ebiten.DrawImageOptions{Blend: ebiten.BlendCopy})
+	}
+}
