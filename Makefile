@@ -36,6 +36,7 @@ deps: ## Install the Debian packages that are missing
 build: deps ## Build all programs into bin/
 	CGO_ENABLED=0 go build -o bin/relay ./relay
 	go build -o bin/field ./field
+	go build -o bin/field-window ./field/window
 	go build -o bin/expert ./expert
 	go build -o bin/bridge ./devices/bridge
 	go build -o bin/rig ./devices/rig
