@@ -96,16 +96,16 @@ func (y *Eye) Told(id string) int64 {
 }
 
 // point rounds a place to what it is worth, so that a stroke of the greatest length fits into a message:
-// coordinates to a ten-millionth of their size, normals to 1e-4, covariances to three figures.
+// coordinates to a millionth of their size, normals to 1e-3, covariances to two figures.
 func point(p, normal geom.Vec3, cov geom.Mat3) annotate.AnchorPoint {
 	var a annotate.AnchorPoint
 	a.SetCov(cov)
 	for i := range a.Cov {
-		a.Cov[i] = figures(a.Cov[i], 3)
+		a.Cov[i] = figures(a.Cov[i], 2)
 	}
 	for i := range p {
-		a.P[i] = figures(p[i], 7)
-		a.Normal[i] = math.Round(normal[i]*1e4) / 1e4
+		a.P[i] = figures(p[i], 6)
+		a.Normal[i] = math.Round(normal[i]*1e3) / 1e3
 	}
 	return a
 }
