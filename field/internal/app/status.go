@@ -37,11 +37,13 @@ func (s *session) company() scene.Notice {
 	return scene.Notice{Text: "With " + strings.Join(experts, ", "), Level: scene.Info}
 }
 
+// because is the last and innermost of an error's words: the whole of it is in the log.
 func because(err error) string {
 	if err == nil {
 		return ""
 	}
-	return ": " + err.Error()
+	words := err.Error()
+	return ": " + words[strings.LastIndex(": "+words, ": "):]
 }
 
 // noPicture says why there is none; times are µs of the wall clock.
