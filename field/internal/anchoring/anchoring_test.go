@@ -37,6 +37,10 @@ func newRig(t *testing.T, o sim.Options, cfg Config) *rig {
 	return &rig{Anchoring: a, t: t, world: w, truth: map[string]geom.Vec3{}}
 }
 
+func grey(y []uint8, width, height int) *image.Gray {
+	return &image.Gray{Pix: y, Stride: width, Rect: image.Rect(0, 0, width, height)}
+}
+
 func captured(frame int) int64 { return int64(frame)*33_333 + 1 }
 
 func (r *rig) track(frame int) vision.Estimate {
@@ -47,7 +51,7 @@ func (r *rig) track(frame int) vision.Estimate {
 func (r *rig) trackGrey(frame int, y []uint8) vision.Estimate {
 	r.t.Helper()
 	c := r.world.Camera()
-	e, err := r.Track(&image.Gray{Pix: y, Stride: c.Width, Rect: image.Rect(0, 0, c.Width, c.Height)}, captured(frame))
+	e, err := r.Track(grey(y, c.Width, c.Height), captured(frame))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -253,7 +257,7 @@ func TestPicturesAreFreed(t *testing.T) {
 	most := int64(0)
 	for f := range 120 {
 		y := w.Picture(f).Y
-		if _, err := a.Track(&image.Gray{Pix: y, Stride: 320, Rect: image.Rect(0, 0, 320, 240)}, captured(f)); err != nil {
+		if _, err := a.Track(grey(y, 320, 240), captured(f)); err != nil {
 			t.Fatal(err)
 		}
 		if f%10 == 5 {
@@ -288,7 +292,7 @@ func BenchmarkTrack(b *testing.B) {
 	}
 	var pictures []*image.Gray
 	for f := range 150 {
-		pictures = append(pictures, &image.Gray{Pix: w.Picture(f).Y, Stride: 640, Rect: image.Rect(0, 0, 640, 480)})
+		pictures = append(pictures, grey(w.Picture(f).Y, 640, 480))
 	}
 	a, err := Start(Config{Camera: w.Camera()})
 	if err != nil {
