@@ -21,7 +21,7 @@ func (s *session) notices() []scene.Notice {
 	case st == client.Connecting && s.client.Room() == "":
 		out = append(out, scene.Notice{Text: "Connecting to the relay" + because(err), Level: scene.Warning})
 	case st == client.Connecting:
-		out = append(out, scene.Notice{Text: "Connection lost, reconnecting. Marks stay." + because(err), Level: scene.Urgent})
+		out = append(out, scene.Notice{Text: "Connection lost, reconnecting; marks stay" + because(err), Level: scene.Urgent})
 	case st == client.Connected:
 		out = append(out, s.company())
 	}

@@ -34,6 +34,8 @@ type Machines interface {
 	Births() []devices.Machine
 	// Pinned says whether a mark of that ID was ever in the log, a deleted one too.
 	Pinned(id string) bool
+	// Online says whether a participant is here.
+	Online(participant string) bool
 }
 
 // Config is what an eye needs.

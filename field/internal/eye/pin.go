@@ -20,8 +20,8 @@ func pinID(machine string) string {
 	return "pin-" + strings.ReplaceAll(machine, "/", "-")
 }
 
-// pinMachines makes a pin for each machine whose marker is seen and that has none. One that somebody
-// took away does not come back.
+// pinMachines makes a pin for each machine whose marker is seen and that has none, or one of a camera that
+// is no longer here. One that somebody took away does not come back.
 func (y *Eye) pinMachines(self wire.Participant, e vision.Estimate) {
 	corners, world, _ := y.tracker.MarkersIn()
 	if len(corners) == 0 || !e.Posed() || e.Map != world {
@@ -30,7 +30,7 @@ func (y *Eye) pinMachines(self wire.Participant, e vision.Estimate) {
 	for _, m := range y.cfg.Machines.Births() {
 		id := pinID(m.Name)
 		c, seen := corners[m.Marker]
-		if !seen || m.MarkerSize <= 0 || y.asked[id] || y.cfg.Machines.Pinned(id) || y.hasPin(m.Name) {
+		if !seen || m.MarkerSize <= 0 || y.asked[id] || !y.mayPin(id, m.Name, self.ID) {
 			continue
 		}
 		px, ok := y.lens.Project(e.PoseCW.Apply(middle(c)))
@@ -47,13 +47,13 @@ func (y *Eye) pinMachines(self wire.Participant, e vision.Estimate) {
 	}
 }
 
-func (y *Eye) hasPin(machine string) bool {
+func (y *Eye) mayPin(id, machine, self string) bool {
 	for i := range y.entries {
-		if m := &y.entries[i].Mark; m.Shape == annotate.Pin && m.Machine == machine {
-			return true
+		if e := &y.entries[i]; e.Mark.Shape == annotate.Pin && e.Mark.Machine == machine {
+			return e.ID == id && e.Mark.Camera != self && !y.cfg.Machines.Online(e.Mark.Camera)
 		}
 	}
-	return false
+	return !y.cfg.Machines.Pinned(id)
 }
 
 // hang gives a pin the place of its machine's marker.

@@ -177,6 +177,13 @@ func (r *Room) Experts() []string {
 	return out
 }
 
+// Online says whether a participant is here.
+func (r *Room) Online(participant string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.people[participant].Online
+}
+
 // Fault returns what is not recorded as it should be, in words; empty where all is well.
 func (r *Room) Fault() string {
 	r.mu.Lock()
