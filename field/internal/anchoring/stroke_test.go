@@ -9,13 +9,13 @@ import (
 	"sightline/vision/track"
 )
 
-// TestLongStrokeIsDraped draws a stroke of 400 points over the motor and compares each with the truth.
+// TestLongStrokeIsDraped draws a stroke of 400 points along the pipe and compares each with the truth.
 func TestLongStrokeIsDraped(t *testing.T) {
 	r := newRig(t, sim.Options{Seed: 2, Motion: sim.Calm}, Config{Markers: map[int]float64{sim.MarkerPump: 0.15}})
 	for f := range 100 {
 		r.track(f)
 	}
-	from, to := r.pixelOf(99, geom.Vec3{-0.70, -0.2, 0.7}), r.pixelOf(99, geom.Vec3{-0.42, -0.2, 0.7})
+	from, to := r.pixelOf(99, geom.Vec3{0.62, -0.09, 0.66}), r.pixelOf(99, geom.Vec3{1.2, -0.09, 0.66})
 	var line []geom.Vec2
 	for i := range 400 {
 		line = append(line, from.Add(to.Sub(from).Scale(float64(i)/399)))
