@@ -17,7 +17,6 @@ import (
 	"sightline/annotate/typeset"
 	"sightline/expert/internal/call"
 	"sightline/expert/internal/script"
-	"sightline/expert/internal/shell"
 	"sightline/expert/internal/trace"
 	"sightline/relay/client"
 )
@@ -39,8 +38,10 @@ type options struct {
 	Verbose   bool          `short:"v" help:"Log more."`
 }
 
-// Run runs the command line and returns the exit code. The call ends with ctx.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// Run runs the command line and returns the exit code. The call ends with ctx. open is nil where this
+// program cannot have a window: it then becomes the one that can. With a window it must be called on the
+// main goroutine.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Window) int {
 	var o options
 	code := -1
 	parser, err := kong.New(&o, kong.Name("expert"), kong.Description("Sightline's remote expert: see what the technician sees, and draw on it."),
@@ -61,7 +62,16 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprint(stdout, script.Help)
 		return 0
 	}
-	if err := o.run(ctx, stdout, stderr); err != nil {
+	s, err := o.setup()
+	switch {
+	case err != nil:
+		fmt.Fprintln(stderr, "expert:", err)
+		return 2
+	case !o.Headless && open == nil:
+		fmt.Fprintln(stderr, "expert:", becomeWindow(args))
+		return 1
+	}
+	if err := o.run(ctx, s, stdout, stderr, open); err != nil {
 		fmt.Fprintln(stderr, "expert:", err)
 		return 1
 	}
@@ -103,11 +113,7 @@ func (o *options) setup() (s setup, err error) {
 	return s, nil
 }
 
-func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	s, err := o.setup()
-	if err != nil {
-		return err
-	}
+func (o *options) run(ctx context.Context, s setup, stdout, stderr io.Writer, open Window) (err error) {
 	faces, err := typeset.New()
 	if err != nil {
 		return err
@@ -133,14 +139,15 @@ func (o *options) run(ctx context.Context, stdout, stderr io.Writer) (err error)
 	st := newStage(c, tally, faces, s.width, s.height, o.Snapshots)
 	defer func() {
 		st.close()
-		tally.end(c.Stats())
+		sum := c.Stats()
 		c.Close()
+		tally.end(sum)
 	}()
-	return o.show(ctx, st, s, stdout)
+	return o.show(ctx, st, s, stdout, open)
 }
 
 // show plays the script, if there is one, on a stage in a window or in none, until the end of one of them.
-func (o *options) show(ctx context.Context, st *stage, s setup, stdout io.Writer) error {
+func (o *options) show(ctx context.Context, st *stage, s setup, stdout io.Writer, open Window) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	if o.For > 0 {
@@ -165,7 +172,7 @@ func (o *options) show(ctx context.Context, st *stage, s setup, stdout io.Writer
 		if room := st.call.Room().Name; room != "" {
 			title += " · " + strings.ToUpper(room[:1]) + room[1:]
 		}
-		err = shell.Run(ctx, title, s.width, s.height, st)
+		err = open(ctx, title, s.width, s.height, st)
 	}
 	cancel()
 	st.tasks.Wait()

@@ -210,7 +210,7 @@ func (c *Call) Room() *Room {
 		if !l.seen {
 			continue
 		}
-		cam := Camera{Participant: l.participant, Track: l.track, Name: l.participant}
+		cam := Camera{Participant: l.participant, Track: l.track, Name: l.participant, Online: true}
 		if p, ok := r.Person(l.participant); ok {
 			cam.Name, cam.Online, cam.Reason, cam.Since = p.Name, p.Online, p.Reason, p.Since
 		}

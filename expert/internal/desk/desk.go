@@ -115,6 +115,9 @@ type Desk struct {
 	snapper               *scene.Builder
 	panels                [4]panel
 	overlay               pad
+	base                  *image.RGBA // the picture without marks, of the frame baseOf of baseCamera
+	baseOf                int64
+	baseCamera            string
 	hits                  []hit // of the overlay
 	pictureDirty          bool
 	panelsDirty           bool
@@ -259,7 +262,7 @@ func (d *Desk) Refresh() {
 		d.live.Release()
 		d.live = f
 		d.pictureDirty = true
-		if d.held == nil {
+		if d.held == nil || d.insetShown() {
 			d.cameOn(f)
 		}
 	} else {

@@ -12,7 +12,7 @@ const (
 	topHeight  = 46
 	footHeight = 30
 	toolsWidth = 58
-	sideWidth  = 304
+	sideWidth  = 316
 )
 
 // newLayout gives the picture all that the bars leave.

@@ -122,10 +122,14 @@ func (d *Desk) frozenSigns() {
 		d.pill(r.X0+12*s, r.Y0+24*s, words, c, back, 13)
 		d.overlay.frame(back, r, 0, 3)
 	}
-	if d.live == nil || d.clock.Sub(d.heldAt) < insetAfter && !d.frozen {
-		return
+	if d.insetShown() {
+		d.inset()
 	}
-	d.inset()
+}
+
+// insetShown says whether the live picture is in the corner.
+func (d *Desk) insetShown() bool {
+	return d.held != nil && d.live != nil && (d.frozen || d.clock.Sub(d.heldAt) >= insetAfter)
 }
 
 // inset draws the live picture into a corner.

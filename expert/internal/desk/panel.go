@@ -161,7 +161,7 @@ func (d *Desk) swatches(pn *panel, r Rect) {
 	p, s := &pn.pad, d.scale
 	for i, c := range Palette {
 		at := geom.Vec2{r.X0 + (18.5+20*float64(i%2))*s, r.Y0 + (14+26*float64(i/2))*s}
-		hit := Rect{at[0] - 11*s, at[1] - 13*s, at[0] + 11*s, at[1] + 13*s}
+		hit := Rect{at[0] - 10*s, at[1] - 13*s, at[0] + 10*s, at[1] + 13*s}
 		over := d.press(pn, hit, "colour:"+c, "Colour   N: next")
 		p.disc(scene.Colour(c), at, 7)
 		if c == d.colour {
@@ -196,7 +196,8 @@ func (d *Desk) foot(pn *panel) {
 		x = d.figure(p, x, y, amber, "", fmt.Sprintf("%d unsent", n))
 	}
 	words, c = d.tracking()
-	d.figure(p, x, y, c, "", words)
+	p.disc(c, geom.Vec2{x + 4*s, y}, 4.2)
+	p.text(bright, x+14*s, y, words, 13, true, r.X1-x-28*s)
 }
 
 // figure draws a label with its value, and a dot where c is a colour; it returns where the next begins.

@@ -19,6 +19,10 @@ import (
 // placing is how long a mark may be shown at the pixels it was drawn at while the field places it.
 const placing = 2 * time.Second
 
+// symbols is the size of marks' symbols and labels: smaller than on a headset, for a desk's screen is
+// looked at from near.
+const symbols = 0.9
+
 // remembered is how long after its capture the field can still place marks on a frame.
 const remembered = 30 * time.Second
 
@@ -148,7 +152,7 @@ func wipe(dst *image.RGBA) {
 
 // paintFrame draws a frame with its marks.
 func (d *Desk) paintFrame(area *image.RGBA, f *call.Frame) {
-	in := d.input(f, d.lay.picture.W(), d.lay.picture.H(), d.scale)
+	in := d.input(f, d.lay.picture.W(), d.lay.picture.H(), symbols*d.scale)
 	in.Drafts = d.drafts(f)
 	in.Notices = d.notices()
 	if d.cfg.Pointers != nil && d.held == nil {
@@ -159,13 +163,28 @@ func (d *Desk) paintFrame(area *image.RGBA, f *call.Frame) {
 	for _, m := range r.Marks {
 		d.views[m.ID] = m
 	}
-	d.painter.Picture(area, f.Picture, r.View)
+	d.paintBase(area, f, r.View)
 	if d.lostField() != nil {
 		d.painter.Draw(area, []scene.Item{{Kind: scene.Fill, Points: rounded(Rect{0, 0, in.Width, in.Height}, 0), Colour: color.NRGBA{6, 8, 12, 150}}})
 	}
 	d.painter.Draw(area, d.ghostItems(f, in))
 	d.painter.Draw(area, r.Items)
 	d.selection()
+}
+
+// paintBase draws the bare picture. It is kept, for marks are often drawn anew on the same frame: when its
+// own pose comes, and under the pen.
+func (d *Desk) paintBase(area *image.RGBA, f *call.Frame, v scene.View) {
+	if d.base == nil || d.base.Rect != area.Rect {
+		d.base, d.baseOf = image.NewRGBA(area.Rect), 0
+	}
+	if d.baseOf != f.Captured || d.baseCamera != f.Camera {
+		d.painter.Picture(d.base, f.Picture, v)
+		d.baseOf, d.baseCamera = f.Captured, f.Camera
+	}
+	for y := range area.Rect.Dy() {
+		copy(area.Pix[y*area.Stride:][:4*area.Rect.Dx()], d.base.Pix[y*d.base.Stride:])
+	}
 }
 
 // ghostItems are the marks that have no place in the world yet, paler and with what they wait for.

@@ -172,21 +172,21 @@ func (v *side) row(m *scene.Machine, t *scene.Tag) {
 		value, note = amber, string(r.Quality)
 	}
 	y := v.y + rowHeight/2*s
-	unitAt := v.x + v.w - 42*s
+	unitAt := v.x + v.w - 40*s
 	p.text(unit, unitAt, y+1*s, cmp.Or(r.Unit, def.Unit), 12, false, 42*s)
 	left := p.right(value, unitAt-5*s, y, p.clip(scene.Value(r), 16, true, 78*s), 16, true)
-	box := Rect{v.x + v.w - 150*s, y - 8*s, v.x + v.w - 106*s, y + 8*s}
+	box := Rect{v.x + v.w - 143*s, y - 7*s, v.x + v.w - 105*s, y + 7*s}
 	room := left - v.x - 12*s
 	if len(t.Trend) > 1 && left > box.X1+4*s {
 		v.spark(t.Trend, box, line)
-		room = box.X0 - v.x - 12*s
+		room = box.X0 - v.x - 13*s
 	}
 	if note != "" {
 		w := p.width(note, 10.5, true)
 		p.text(name, v.x+6*s+room-w, y+0.5*s, note, 10.5, true, w+2)
 		room -= w + 6*s
 	}
-	p.text(name, v.x+6*s, y, cmp.Or(def.Title, r.Tag), 13, false, room)
+	p.text(name, v.x+6*s, y, cmp.Or(def.Title, r.Tag), 12.5, false, room)
 }
 
 // spark draws a trend; its range is its own.
