@@ -38,6 +38,7 @@ build: deps ## Build all programs into bin/
 	go build -o bin/field ./field
 	go build -o bin/field-window ./field/window
 	go build -o bin/expert ./expert
+	go build -o bin/expert-window ./expert/window
 	go build -o bin/bridge ./devices/bridge
 	go build -o bin/rig ./devices/rig
 	go build -o bin/replay ./field/replay

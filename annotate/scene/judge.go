@@ -90,7 +90,7 @@ func (s *stage) judgePlaced(e *annotate.Entry, m *MarkView) {
 	case facesAway(first, pose.Centre()):
 		m.Reason = "on the far side of the machine"
 	case !(m.Sigma <= HideSigma): // NaN hides as well
-		m.Reason = fmt.Sprintf("may be off by %.0f px", min(m.Sigma, 9999))
+		m.Reason = fmt.Sprintf("may be off by %.0f px", min(Radius95(m.Sigma), 9999))
 	default:
 		m.State = Shown
 		m.Alpha = 1 - 0.7*max(0, m.Sigma-FullSigma)/(HideSigma-FullSigma)
@@ -125,11 +125,5 @@ func facesAway(p annotate.AnchorPoint, centre geom.Vec3) bool {
 func (s *stage) sigma(p annotate.AnchorPoint, c geom.Vec3) float64 {
 	r := s.in.Estimate.PoseCW.R
 	cov := r.Mul(p.CovMat()).Mul(r.Transpose())
-	ju := geom.Vec3{s.in.Camera.Fx / c[2], 0, -s.in.Camera.Fx * c[0] / (c[2] * c[2])}
-	jv := geom.Vec3{0, s.in.Camera.Fy / c[2], -s.in.Camera.Fy * c[1] / (c[2] * c[2])}
-	cu := cov.MulVec(ju)
-	a, b, d := ju.Dot(cu), jv.Dot(cu), jv.Dot(cov.MulVec(jv))
-	largest := (a+d)/2 + math.Hypot((a-d)/2, b)
-	pose := s.in.Estimate.SigmaPx
-	return math.Sqrt(max(0, largest) + pose*pose)
+	return math.Hypot(s.in.Camera.SpreadPx(c, cov), s.in.Estimate.SigmaPx)
 }

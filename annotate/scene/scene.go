@@ -3,7 +3,7 @@
 // what the other sees, and what a test compares.
 //
 // A mark is shown where the world's point falls in the very frame that is on screen, and only as long as
-// its error is small: it fades from 4 px on and hides past 8, with the reason in words.
+// its error is small: it fades from a standard deviation of 2 px on and hides past 4, with the reason in words.
 package scene
 
 import (
@@ -117,9 +117,13 @@ func (r Result) Hidden() []MarkView {
 
 // The limits of a mark's error, standard deviation in pixels of the frame.
 const (
-	FullSigma = 4 // up to here a mark is drawn in full
-	HideSigma = 8 // past here it is hidden
+	FullSigma = 2 // up to here a mark is drawn in full
+	HideSigma = 4 // past here it is hidden: what is shown is to lie within 10 px, see Radius95
 )
+
+// Radius95 is the radius in pixels within which a mark of that standard deviation lies in 95 of 100
+// frames: 2.45 of them, for an error in two dimensions.
+func Radius95(sigma float64) float64 { return 2.45 * sigma }
 
 // Builder makes scenes. It remembers where it put labels, so that they stay there from frame to frame.
 // One goroutine uses it.

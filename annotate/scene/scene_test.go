@@ -73,8 +73,8 @@ func TestStates(t *testing.T) {
 		{"too few points", func(in *Input) { in.Marks[0].Anchor.Points = in.Marks[0].Anchor.Points[:1] }, Hidden, "incomplete"},
 		{"not a number", func(in *Input) { in.Marks[0].Anchor.Points[0].P[1] = math.NaN() }, Hidden, "not a number"},
 		{"covariance not a number", func(in *Input) { in.Marks[0].Anchor.Points[0].Cov[0] = math.NaN() }, Hidden, "may be off"},
-		{"unsure anchor", func(in *Input) { in.Marks[0] = placed("a", annotate.Arrow, 0.1, front, front) }, Hidden, "may be off by 31 px"},
-		{"unsure pose", func(in *Input) { in.Estimate.SigmaPx = 9 }, Hidden, "may be off by 9 px"},
+		{"unsure anchor", func(in *Input) { in.Marks[0] = placed("a", annotate.Arrow, 0.1, front, front) }, Hidden, "may be off by 75 px"},
+		{"unsure pose", func(in *Input) { in.Estimate.SigmaPx = 4.1 }, Hidden, "may be off by 10 px"},
 		{"from behind", func(in *Input) { in.Marks[0].Anchor.Points[0].Normal = geom.Vec3{0, 0, 1} }, Hidden, "far side"},
 		{"beside", func(in *Input) { in.Marks[0].Anchor.Points[0].P = geom.Vec3{3, 0, 2} }, Outside, ""},
 		{"behind the camera", func(in *Input) { in.Marks[0].Anchor.Points[0].P = geom.Vec3{0, 0, -2} }, Outside, ""},
@@ -145,7 +145,7 @@ func TestSigma(t *testing.T) {
 
 // TestFade pins how strongly a mark of a certain error is drawn.
 func TestFade(t *testing.T) {
-	for _, c := range []struct{ sigma, least, most float64 }{{1, 1, 1}, {4, 1, 1}, {6, 0.6, 0.7}, {7.9, 0.3, 0.35}, {8.1, 0, 0}} {
+	for _, c := range []struct{ sigma, least, most float64 }{{1, 1, 1}, {2, 1, 1}, {3, 0.6, 0.7}, {3.9, 0.3, 0.35}, {4.1, 0, 0}} {
 		in := input(placed("a", annotate.Circle, 0, geom.Vec3{0, 0, 2}, geom.Vec3{0.1, 0, 2}))
 		in.Estimate.SigmaPx = c.sigma
 		if a := builder(t).Build(in).Marks[0].Alpha; a < c.least || a > c.most {

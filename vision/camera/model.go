@@ -91,6 +91,17 @@ func (m Model) Ray(px geom.Vec2) geom.Vec3 {
 	return geom.Vec3{n[0], n[1], 1}.Unit()
 }
 
+// SpreadPx returns the standard deviation, in pixels along its worst direction, of the pixel of a point
+// in the camera's frame whose covariance there is cov: through the derivative of the pinhole.
+func (m Model) SpreadPx(c geom.Vec3, cov geom.Mat3) float64 {
+	iz := 1 / c[2]
+	u := geom.Vec3{m.Fx * iz, 0, -m.Fx * c[0] * iz * iz}
+	v := geom.Vec3{0, m.Fy * iz, -m.Fy * c[1] * iz * iz}
+	cu := cov.MulVec(u)
+	a, b, d := u.Dot(cu), v.Dot(cu), v.Dot(cov.MulVec(v))
+	return math.Sqrt(math.Max(0, (a+d)/2+math.Hypot((a-d)/2, b))) // larger eigenvalue of [a b; b d]
+}
+
 // Contains says whether a pixel is in the picture with a margin in pixels to its edges.
 func (m Model) Contains(px geom.Vec2, margin float64) bool {
 	return px[0] >= margin && px[1] >= margin && px[0] <= float64(m.Width-1)-margin && px[1] <= float64(m.Height-1)-margin

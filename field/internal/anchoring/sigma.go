@@ -3,15 +3,12 @@ package anchoring
 import (
 	"math"
 
+	"sightline/annotate/scene"
 	"sightline/vision"
 	"sightline/vision/camera"
 	"sightline/vision/geom"
 	"sightline/vision/track"
 )
-
-// hideSigma is the standard deviation, in pixels, past which a mark is hidden: 95 % of a two-dimensional
-// normal error lie within 2.45 of them, and what is shown has to be within 10 px.
-const hideSigma = 4.0
 
 // Projected is where a placed point is in a frame.
 type Projected struct {
@@ -37,20 +34,10 @@ func Project(p track.Placement, i int, e vision.Estimate, cam camera.Model) Proj
 	if !front || !cam.Contains(px, 0) {
 		return Projected{Px: px, State: "outside"}
 	}
-	sigma := math.Hypot(PointSigmaPx(p.Points[i].Cov, c, e.PoseCW, cam), e.SigmaPx)
-	if sigma > hideSigma {
+	r := e.PoseCW.R
+	sigma := math.Hypot(cam.SpreadPx(c, r.Mul(p.Points[i].Cov).Mul(r.Transpose())), e.SigmaPx)
+	if sigma > scene.HideSigma {
 		return Projected{Px: px, SigmaPx: sigma, State: "hidden", Reason: "surface not known well enough: move sideways"}
 	}
 	return Projected{Px: px, SigmaPx: sigma, State: "shown"}
-}
-
-// PointSigmaPx is the standard deviation, in pixels along its worst direction, of a world point's
-// projection; c is the point in the camera's frame.
-func PointSigmaPx(cov geom.Mat3, c geom.Vec3, poseCW geom.Pose, cam camera.Model) float64 {
-	inCam := poseCW.R.Mul(cov).Mul(poseCW.R.Transpose())
-	iz := 1 / c[2]
-	u := geom.Vec3{cam.Fx * iz, 0, -cam.Fx * c[0] * iz * iz}
-	v := geom.Vec3{0, cam.Fy * iz, -cam.Fy * c[1] * iz * iz}
-	a, b, d := u.Dot(inCam.MulVec(u)), u.Dot(inCam.MulVec(v)), v.Dot(inCam.MulVec(v))
-	return math.Sqrt((a+d)/2 + math.Sqrt((a-d)*(a-d)/4+b*b)) // larger eigenvalue of [a b; b d]
 }

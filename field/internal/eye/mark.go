@@ -5,7 +5,6 @@ import (
 
 	"sightline/annotate"
 	"sightline/annotate/scene"
-	"sightline/field/internal/anchoring"
 	"sightline/vision/camera"
 	"sightline/vision/geom"
 	"sightline/vision/track"
@@ -137,5 +136,5 @@ func (v view) moved(a, b *annotate.Anchor) float64 {
 
 func (v view) sigma(a *annotate.Anchor, i int) float64 {
 	p := a.Points[i]
-	return anchoring.PointSigmaPx(p.CovMat(), v.pose.Apply(p.P), v.pose, v.lens)
+	return v.lens.SpreadPx(v.pose.Apply(p.P), v.pose.R.Mul(p.CovMat()).Mul(v.pose.R.Transpose()))
 }
