@@ -28,6 +28,7 @@ type stage struct {
 	queue chan func()
 	tasks sync.WaitGroup
 	saved chan string // what became of snapshots
+	woken time.Time   // when Wait last returned
 }
 
 func newStage(c *call.Call, t *tally, faces *typeset.Faces, width, height int, dir string) *stage {
@@ -62,39 +63,38 @@ func (s *stage) Tick() {
 	}
 }
 
+// Wait returns after d, or sooner when there is something new. Changes come in crowds: a frame, its pose,
+// a dozen readings; the first one waits a moment for the others.
+func (s *stage) Wait(d time.Duration) {
+	pause := time.Until(s.woken.Add(atLeast))
+	if pause > 0 {
+		time.Sleep(min(pause, d))
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-s.call.Changes():
+	case f := <-s.queue:
+		f()
+	case <-timer.C:
+	}
+	s.woken = time.Now()
+}
+
 // Handle, Resize and Render are the desk's.
 func (s *stage) Handle(e desk.Event)                     { s.desk.Handle(e) }
 func (s *stage) Resize(width, height int, scale float64) { s.desk.Resize(width, height, scale) }
 func (s *stage) Render() (*image.RGBA, bool)             { return s.desk.Render() }
 
-// atLeast is the shortest time between two pictures when there is no window to set the pace.
+// atLeast is the shortest time between two pictures.
 const atLeast = 12 * time.Millisecond
 
 // run is the stage's goroutine where there is no window: it draws when something has changed.
 func (s *stage) run(ctx context.Context) {
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	var last time.Time
 	for ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-			return
-		case f := <-s.queue:
-			f()
-			continue
-		case <-s.call.Changes():
-		case <-tick.C:
-		}
-		if wait := atLeast - time.Since(last); wait > 0 {
-			select {
-			case <-time.After(wait):
-			case f := <-s.queue:
-				f()
-			}
-		}
+		s.Wait(100 * time.Millisecond)
 		s.Tick()
 		s.desk.Render()
-		last = time.Now()
 	}
 }
 

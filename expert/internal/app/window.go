@@ -8,12 +8,14 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"sightline/expert/internal/desk"
 )
 
 // Surface is what a window shows (expert/internal/shell).
 type Surface interface {
+	Wait(d time.Duration)
 	Tick()
 	Handle(desk.Event)
 	Resize(width, height int, scale float64)

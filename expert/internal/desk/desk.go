@@ -286,8 +286,8 @@ func (d *Desk) findPose() {
 		return
 	}
 	pose, ok := d.cfg.Source.Pose(f.Camera, f.Captured)
-	if ok != d.hasPose || pose.Captured != d.pose.Captured {
-		d.pictureDirty = true
+	if (ok != d.hasPose || pose.Captured != d.pose.Captured || pose.Exact != d.pose.Exact) && len(d.marks) > 0 {
+		d.pictureDirty = true // without marks the pose is words only, which the foot has soon enough
 	}
 	d.pose, d.hasPose = pose, ok
 }

@@ -127,7 +127,9 @@ func TestGolden(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := busy()
 			d := newDesk(t, w, func(c *Config) {
-				c.Vitals = func() Vitals { return Vitals{RTT: 21 * time.Millisecond, Pending: map[bool]int{true: 3}[name == "reconnecting"]} }
+				c.Vitals = func() Vitals {
+					return Vitals{RTT: 21 * time.Millisecond, Pending: map[bool]int{true: 3}[name == "reconnecting"]}
+				}
 			})
 			d.Resize(c.width, c.height, c.scale)
 			d.Render()

@@ -75,7 +75,7 @@ func (d *Desk) lostBanner(c call.Camera) {
 	back, title := redBar, "FIELD LOST"
 	words := fmt.Sprintf("The connection to %s broke %s ago. This is the last picture.", c.Name, span(d.ago(c.Since)))
 	if c.Reason == "left" {
-		back, title = color.NRGBA{30, 38, 49, 244}, "FIELD HAS LEFT"
+		back, title = color.NRGBA{30, 38, 49, 255}, "FIELD HAS LEFT"
 		words = fmt.Sprintf("%s left %s ago. This is the last picture.", c.Name, span(d.ago(c.Since)))
 	}
 	box := Rect{r.X0, m[1] - 52*s, r.X1, m[1] + 52*s}
@@ -169,7 +169,7 @@ func (d *Desk) question() {
 		}
 	}
 	w, h := 420*s, 128*s
-	box := Rect{r.X0 + 14*s, r.Y1 - h - 14*s, r.X0 + 14*s + w, r.Y1 - 14*s}
+	box := Rect{r.X0 + 14*s, r.Y1 - h - 58*s, r.X0 + 14*s + w, r.Y1 - 58*s}
 	p.box(color.NRGBA{0, 0, 0, 120}, box.inset(-3), 13)
 	p.box(surface, box, 10)
 	p.frame(hairline, box, 10, 1)

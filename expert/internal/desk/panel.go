@@ -32,8 +32,23 @@ func (d *Desk) paint(i int, area Rect, build func(*panel)) bool {
 	}
 	p.drawn = append([]scene.Item{}, p.pad.items...)
 	r := image.Rect(int(area.X0), int(area.Y0), int(area.X1), int(area.Y1))
+	flood(alias(d.canvas, area), surface)
 	d.painter.Draw(d.canvas.SubImage(r).(*image.RGBA), p.pad.items)
 	return true
+}
+
+// flood fills a picture with one opaque colour.
+func flood(dst *image.RGBA, c color.NRGBA) {
+	if dst.Rect.Empty() {
+		return
+	}
+	first := dst.Pix[:4*dst.Rect.Dx()]
+	for i := 0; i < len(first); i += 4 {
+		first[i], first[i+1], first[i+2], first[i+3] = c.R, c.G, c.B, 255
+	}
+	for y := 1; y < dst.Rect.Dy(); y++ {
+		copy(dst.Pix[y*dst.Stride:], first)
+	}
 }
 
 // press adds a part that can be clicked and returns whether the mouse is on it.
@@ -47,7 +62,6 @@ func tip(c command) string { return c.name + "   " + c.shortcut() }
 // top is the bar with the room, the cameras, and what is done with the picture.
 func (d *Desk) top(pn *panel) {
 	p, r, s := &pn.pad, d.lay.top, d.scale
-	p.box(surface, r, 0)
 	p.box(hairline, Rect{r.X0, r.Y1 - 1, r.X1, r.Y1}, 0)
 	y := (r.Y0 + r.Y1) / 2
 	iconPoint(p, geom.Vec2{r.X0 + 29*s, y}, accent)
@@ -117,7 +131,6 @@ func (d *Desk) topRight(pn *panel, y float64) float64 {
 // toolbar has the tools and the colours.
 func (d *Desk) toolbar(pn *panel) {
 	p, r, s := &pn.pad, d.lay.tools, d.scale
-	p.box(surface, r, 0)
 	p.box(hairline, Rect{r.X1 - 1, r.Y0, r.X1, r.Y1}, 0)
 	buttons := 0
 	for _, g := range toolbarGroups {
@@ -175,7 +188,6 @@ func (d *Desk) swatches(pn *panel, r Rect) {
 // foot is the strip of figures.
 func (d *Desk) foot(pn *panel) {
 	p, r, s := &pn.pad, d.lay.foot, d.scale
-	p.box(surface, r, 0)
 	p.box(hairline, Rect{r.X0, r.Y0, r.X1, r.Y0 + 1}, 0)
 	y := math.Round((r.Y0 + r.Y1) / 2)
 	x := r.X0 + 16*s
@@ -231,7 +243,7 @@ func (d *Desk) linkWords() (string, color.NRGBA) {
 func (d *Desk) delayWords() string {
 	delay, agree := d.meter.delay()
 	switch {
-	case d.shown() == nil || len(d.meter.delays) == 0 || d.lostField() != nil:
+	case d.shown() == nil || len(d.meter.delays) == 0 || d.lostField() != nil || !d.room.Link.Connected:
 		return "–"
 	case !agree:
 		return "clock differs"

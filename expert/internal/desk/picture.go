@@ -131,23 +131,13 @@ func (d *Desk) paintPicture() {
 	d.hits = d.hits[:0]
 	f := d.shown()
 	if f == nil {
-		wipe(area)
+		flood(area, ground)
 		d.views = map[string]scene.MarkView{}
 	} else {
 		d.paintFrame(area, f)
 	}
 	d.overPicture(f)
 	d.painter.Draw(d.canvas.SubImage(image.Rect(0, 0, d.canvas.Rect.Dx(), d.canvas.Rect.Dy())).(*image.RGBA), d.overlay.items)
-}
-
-func wipe(dst *image.RGBA) {
-	for y := range dst.Rect.Dy() {
-		row := dst.Pix[y*dst.Stride:][:4*dst.Rect.Dx()]
-		clear(row)
-		for i := 3; i < len(row); i += 4 {
-			row[i] = 255
-		}
-	}
 }
 
 // paintFrame draws a frame with its marks.
@@ -227,7 +217,7 @@ func (d *Desk) waitingFor(e annotate.Entry) string {
 	case e.Anchor == nil && !d.room.Link.Connected:
 		return "waits for the connection"
 	case e.Anchor == nil:
-		return "not placed yet: the field has not answered"
+		return "not placed: no answer from the field"
 	}
 	return cmp.Or(d.views[e.ID].Reason, "not in view")
 }
@@ -282,7 +272,10 @@ func (d *Desk) tracking() (words string, c color.NRGBA) {
 	if d.shown() == nil {
 		return "No picture", dim
 	}
-	if !d.hasPose {
+	switch {
+	case !d.room.Link.Connected || d.lostField() != nil:
+		return "Tracking not known", dim
+	case !d.hasPose:
 		return "No tracking data", dim
 	}
 	e := d.pose.PoseMessage

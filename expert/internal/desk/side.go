@@ -26,7 +26,6 @@ type side struct {
 func (d *Desk) sidePanel(pn *panel) []devices.Reading {
 	r := d.lay.side
 	v := &side{Desk: d, pn: pn, p: &pn.pad, s: d.scale, x: r.X0 + 16*d.scale, w: r.W() - 32*d.scale, y: r.Y0 + 6*d.scale}
-	v.p.box(surface, r, 0)
 	v.p.box(hairline, Rect{r.X0, r.Y0, r.X0 + 1, r.Y1}, 0)
 	v.people()
 	v.machines()
@@ -162,12 +161,10 @@ func (v *side) row(m *scene.Machine, t *scene.Tag) {
 	switch {
 	case r.Quality == devices.Stale:
 		name, value, unit, line = dim, dim, dim, faded(dim, 0.7)
-		note = span(float64(v.clock.UnixMicro()-r.Arrived) / 1e6)
-		note += " old"
+		note = span(float64(v.clock.UnixMicro()-r.Arrived)/1e6) + " old"
 	case r.Alarm != "":
 		p.box(redBox, Rect{v.x - 2*s, v.y + 1*s, v.x + v.w + 2*s, v.y + (rowHeight-1)*s}, 5)
 		name, value, unit, line = bright, bright, bright, bright
-		note = map[string]string{"high": "HIGH", "low": "LOW"}[r.Alarm]
 	case r.Quality != devices.Good && r.Quality != "":
 		value, note = amber, string(r.Quality)
 	}
@@ -177,9 +174,16 @@ func (v *side) row(m *scene.Machine, t *scene.Tag) {
 	left := p.right(value, unitAt-5*s, y, p.clip(scene.Value(r), 16, true, 78*s), 16, true)
 	box := Rect{v.x + v.w - 143*s, y - 7*s, v.x + v.w - 105*s, y + 7*s}
 	room := left - v.x - 12*s
-	if len(t.Trend) > 1 && left > box.X1+4*s {
+	if len(t.Trend) > 1 && left > box.X1+4*s && note == "" {
 		v.spark(t.Trend, box, line)
 		room = box.X0 - v.x - 13*s
+	}
+	if r.Alarm != "" && note == "" {
+		up := map[string]float64{"low": 1}[r.Alarm]*2 - 1 // a triangle that points where the value went
+		x := v.x + 6*s
+		p.fill(bright, geom.Vec2{x + 4*s, y + 5*up*s}, geom.Vec2{x - 1*s, y - 4*up*s}, geom.Vec2{x + 9*s, y - 4*up*s})
+		p.text(name, x+15*s, y, cmp.Or(def.Title, r.Tag), 12.5, true, room-15*s)
+		return
 	}
 	if note != "" {
 		w := p.width(note, 10.5, true)

@@ -18,7 +18,7 @@ var (
 	amber    = color.NRGBA{255, 183, 43, 255}
 	red      = color.NRGBA{255, 77, 77, 255}
 	redBox   = color.NRGBA{150, 26, 32, 255}
-	redBar   = color.NRGBA{172, 28, 34, 244}
+	redBar   = color.NRGBA{160, 24, 30, 255}
 	glass    = color.NRGBA{12, 16, 22, 224}
 	trend    = color.NRGBA{92, 200, 255, 255}
 )

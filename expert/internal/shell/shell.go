@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
+	"time"
 
 	"github.com/hajimehoshi/ebiten/v2"
 	"github.com/hajimehoshi/ebiten/v2/inpututil"
@@ -17,7 +19,9 @@ import (
 
 // Surface is what the window shows. All of its methods are called on the window's goroutine.
 type Surface interface {
-	// Tick is called about sixty times a second before the events of that moment.
+	// Wait returns after d, or sooner when there is something new to show.
+	Wait(d time.Duration)
+	// Tick is called before the events of a moment.
 	Tick()
 	Handle(desk.Event)
 	Resize(width, height int, scale float64)
@@ -33,6 +37,7 @@ func Run(ctx context.Context, title string, width, height int, s Surface) error 
 	ebiten.SetWindowSizeLimits(720, 480, -1, -1)
 	ebiten.SetScreenClearedEveryFrame(false)
 	ebiten.SetRunnableOnUnfocused(true)
+	ebiten.SetTPS(ebiten.SyncWithFPS)
 	err := ebiten.RunGameWithOptions(&window{ctx: ctx, surface: s}, &ebiten.RunGameOptions{InitUnfocused: false, X11ClassName: "Sightline", X11InstanceName: "expert"})
 	if err != nil && !errors.Is(err, ebiten.Termination) {
 		return fmt.Errorf("the window cannot be opened: %w; --headless works without a display", err)
@@ -51,8 +56,16 @@ type window struct {
 	mouse   geom.Vec2
 	runes   []rune
 	keys    []ebiten.Key
-	fresh   int // screens that still have to be drawn whole: the first ones, and after a resize
+	busy    time.Time // when the mouse or a key last did something
 }
+
+// The window's pace while there is nothing new: quick while somebody works with it, and otherwise slow,
+// for without a graphics card every screen costs. News are shown at once.
+const (
+	quick = time.Second / 60
+	slow  = time.Second / 30
+	after = time.Second
+)
 
 // Layout follows the window's size in the display's own pixels.
 func (w *window) Layout(outsideWidth, outsideHeight int) (int, int) {
@@ -61,7 +74,6 @@ func (w *window) Layout(outsideWidth, outsideHeight int) (int, int) {
 	if width != w.width || height != w.height || scale != w.scale {
 		w.width, w.height, w.scale = width, height, scale
 		w.surface.Resize(width, height, scale)
-		w.fresh = 3
 	}
 	return width, height
 }
@@ -71,13 +83,19 @@ func (w *window) Update() error {
 	if w.ctx.Err() != nil {
 		return ebiten.Termination
 	}
+	if time.Since(w.busy) > after {
+		w.surface.Wait(slow)
+	} else {
+		w.surface.Wait(quick)
+	}
 	w.surface.Tick()
 	x, y := ebiten.CursorPosition()
 	if at := (geom.Vec2{float64(x) + 0.5, float64(y) + 0.5}); at != w.mouse {
-		w.mouse = at
+		w.mouse, w.busy = at, time.Now()
 		w.surface.Handle(desk.Event{Kind: desk.Moved, At: at})
 	}
 	if inpututil.IsMouseButtonJustPressed(ebiten.MouseButtonLeft) {
+		w.busy = time.Now()
 		w.surface.Handle(desk.Event{Kind: desk.Pressed, At: w.mouse})
 	}
 	if inpututil.IsMouseButtonJustReleased(ebiten.MouseButtonLeft) {
@@ -95,6 +113,9 @@ func (w *window) typed() {
 	}
 	ctrl := ebiten.IsKeyPressed(ebiten.KeyControl) || ebiten.IsKeyPressed(ebiten.KeyMeta)
 	w.keys = inpututil.AppendPressedKeys(w.keys[:0])
+	if len(w.keys) > 0 {
+		w.busy = time.Now()
+	}
 	for _, k := range w.keys {
 		held := inpututil.KeyPressDuration(k)
 		again := k == ebiten.KeyBackspace && held > 25 && held%3 == 0
@@ -131,7 +152,8 @@ func keyOf(k ebiten.Key) (desk.Key, bool) {
 	return "", false
 }
 
-// Draw shows the surface; where it is as it was, the screen stays.
+// Draw brings the surface's picture to the graphics card. The screen that ebiten would have between is
+// not used but for one pixel, which tells it that there is something new.
 func (w *window) Draw(screen *ebiten.Image) {
 	canvas, changed := w.surface.Render()
 	size := canvas.Rect.Size()
@@ -140,14 +162,15 @@ func (w *window) Draw(screen *ebiten.Image) {
 			w.image.Deallocate()
 		}
 		w.image = ebiten.NewImageWithOptions(image.Rect(0, 0, size.X, size.Y), &ebiten.NewImageOptions{Unmanaged: true})
-		changed, w.fresh = true, 3
+		changed = true
 	}
 	if changed {
 		w.image.WritePixels(canvas.Pix)
-		w.fresh = max(w.fresh, 1)
+		screen.Set(0, 0, color.Black)
 	}
-	if w.fresh > 0 {
-		w.fresh--
-		screen.DrawImage(w.image, &ebiten.DrawImageOptions{Blend: ebiten.BlendCopy})
-	}
+}
+
+// DrawFinalScreen shows the picture.
+func (w *window) DrawFinalScreen(screen ebiten.FinalScreen, _ *ebiten.Image, geoM ebiten.GeoM) {
+	screen.DrawImage(w.image, &ebiten.DrawImageOptions{Blend: ebiten.BlendCopy, GeoM: geoM})
 }
