@@ -6,6 +6,7 @@ import (
 	"image"
 	"io"
 	"slices"
+	"strings"
 	"time"
 
 	"sightline/annotate"
@@ -148,7 +149,7 @@ func (p *player) situation() string {
 	room := p.stage.call.Room()
 	link := "connected"
 	if !room.Link.Connected {
-		link = "not connected: " + room.Link.Reason
+		link = strings.TrimSuffix("not connected: "+room.Link.Reason, ": ")
 	}
 	return fmt.Sprintf("%s, %d cameras, %d frames shown, %d marks of which %d placed", link, len(room.Cameras),
 		p.stage.tally.frames(), len(p.stage.call.Marks()), p.placed())

@@ -1,0 +1,109 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"os/signal"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"sightline/annotate"
+	"sightline/annotate/replica"
+	"sightline/devices/media"
+	"sightline/devices/sim"
+	"sightline/relay/client"
+	"sightline/relay/wire"
+	"sightline/vision"
+	"sightline/vision/geom"
+)
+
+// runField is a field client of the simulated plant in a process of its own, which knows the truth: it
+// sends pictures and exact poses, and places marks where the world is. It runs until it is killed.
+func runField(url, token string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	w, err := sim.NewWorld(sim.Options{Width: 320, Height: 240, FPS: 15})
+	if err != nil {
+		return err
+	}
+	enc, err := media.NewH264Encoder(media.EncoderConfig{Width: 320, Height: 240, FPS: 15})
+	if err != nil {
+		return err
+	}
+	defer enc.Close()
+	var key atomic.Bool
+	marks := make(chan wire.Envelope, 100)
+	c, err := client.Dial(ctx, client.Config{URL: url, Token: token, Logger: slog.New(slog.DiscardHandler),
+		Publish: []client.Track{{Name: "camera", Kind: wire.Video, OnKeyFrame: func() { key.Store(true) }}},
+		OnLog: func(e wire.Envelope) {
+			if e.Kind == wire.KindMark {
+				marks <- e
+			}
+		}})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	tick := time.NewTicker(time.Second / 15)
+	defer tick.Stop()
+	index := map[int64]int{}
+	for i := 0; ; i++ {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+		captured := time.Now().UnixMicro()
+		index[captured] = i
+		if key.Swap(false) {
+			enc.ForceKeyFrame()
+		}
+		unit, _, err := enc.Encode(w.Picture(i))
+		if err != nil {
+			return err
+		}
+		_ = c.Video("camera").WriteFrame(unit, captured)
+		e := vision.Estimate{Captured: captured, State: vision.Tracking, PoseCW: w.PoseCW(i), Map: "plant", Metric: true, SigmaPx: 0.3, Landmarks: 100}
+		_ = c.SendPose(captured, e.Message(w.Camera()))
+		for len(marks) > 0 {
+			place(c, w, <-marks, index)
+		}
+	}
+}
+
+// place answers a mark with its true place in the world.
+func place(c *client.Client, w *sim.World, e wire.Envelope, index map[int64]int) {
+	m, err := replica.DecodeMark(e.Body)
+	if err != nil || m.Deleted {
+		return
+	}
+	a := annotate.Anchor{MarkTime: e.Time, State: annotate.Placed, Map: "plant", Metric: true}
+	i, known := index[e.Captured]
+	for _, px := range m.Points {
+		p, ok := w.Surface(i, px)
+		if !ok || !known {
+			a = annotate.Anchor{MarkTime: e.Time, State: annotate.Refused, Reason: "there is nothing"}
+			break
+		}
+		point := annotate.AnchorPoint{P: p, Normal: w.PoseCW(i).Centre().Sub(p).Unit()}
+		point.SetCov(geom.Identity3.Scale(1e-8))
+		a.Points = append(a.Points, point)
+	}
+	_, _ = c.Publish(wire.KindAnchor, e.ID, e.Captured, a)
+}
+
+func decode(line string) (out map[string]any, err error) {
+	err = json.Unmarshal([]byte(line), &out)
+	return out, err
+}
+
+func fatal(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
