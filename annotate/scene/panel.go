@@ -171,7 +171,8 @@ func (s *stage) row(m *Machine, t *Tag, r rect) {
 		return
 	}
 	const spark = 46
-	if len(t.Trend) > 1 && room > (spark+40)*p.s {
+	// A name that can be read is worth more than a trend.
+	if len(t.Trend) > 1 && room > (spark+8)*p.s+p.measure(name, nameSize, false) {
 		s.spark(t.Trend, rect{x - (spark+8)*p.s, y - 8*p.s, x - 8*p.s, y + 8*p.s}, lineColour)
 		room -= (spark + 8) * p.s
 	}

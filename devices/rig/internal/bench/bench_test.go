@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 )
@@ -51,15 +52,10 @@ func run(t *testing.T, cfg Config) *Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Print(testWriter{t})
+	var table strings.Builder
+	r.Print(&table)
+	t.Log(table.String())
 	return r
-}
-
-type testWriter struct{ t *testing.T }
-
-func (w testWriter) Write(p []byte) (int, error) {
-	w.t.Log(string(p))
-	return len(p), nil
 }
 
 // deskMarks are points on the board of the desk sequence, as shares of the picture. The poses of that

@@ -45,7 +45,6 @@ type Marks struct {
 // MarkResult is one mark against the truth.
 type MarkResult struct {
 	ID         string  `json:"id"`
-	DepthM     float64 `json:"-"`
 	ShownShare float64 `json:"shown_share"`
 	ErrorPx    Dist    `json:"error_px"`
 }
