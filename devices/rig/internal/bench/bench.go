@@ -22,7 +22,7 @@ type Config struct {
 	For      time.Duration `default:"60s" help:"How long to run."`
 	Script   string        `type:"existingfile" help:"What the expert does; the default draws one mark of every kind."`
 	Headless bool          `help:"Without windows."`
-	Loop     bool          `help:"Play a file or sequence again and again."`
+	Loop     bool          `default:"true" negatable:"" help:"Play a file or sequence again and again."`
 	Every    int           `default:"5" help:"Compare every so many frames with the truth."`
 }
 
@@ -166,7 +166,7 @@ func (s *session) startExpert(ctx context.Context) error {
 	script := s.cfg.Script
 	if script == "" {
 		script = s.path("expert.script")
-		if err := os.WriteFile(script, []byte(demoScript(s.cfg.For, s.path("expert.png"))), 0o644); err != nil {
+		if err := os.WriteFile(script, []byte(demoScript(s.cfg.Source, s.cfg.For, s.path("expert.png"))), 0o644); err != nil {
 			return err
 		}
 	}
@@ -216,13 +216,19 @@ func (s *session) stop() error {
 }
 
 // demoScript is what the expert does in the demo: waits for the picture, draws one mark of every kind,
-// each 400 ms after the frame it names, lets them stand, takes pictures, and leaves.
-func demoScript(length time.Duration, screenshot string) string {
+// each 400 ms after the frame it names, lets them stand, takes pictures, and leaves. In the plant the
+// machine's readings hang on its marker by themselves; elsewhere the expert pins them.
+func demoScript(source string, length time.Duration, screenshot string) string {
+	ready, pin := "wait tracking 40s\nsleep 3s", ""
+	if !strings.HasPrefix(source, "sim:") {
+		// A camera that stands still never has a map, and needs none: marks hold by picture motion.
+		ready, pin = "sleep 4s", "mark pin:hall1/pump-7 0.55,0.30 delay=400ms\nsleep 1s"
+	}
 	stand := max(5, length.Seconds()-22)
 	return fmt.Sprintf(`# The expert of the demo. Points are shares of the frame's width and height.
 wait video 20s
-wait tracking 40s
-sleep 3s
+%s
+%s
 mark circle 0.63,0.55 0.70,0.55 delay=400ms
 sleep 1s
 mark arrow 0.30,0.52 0.42,0.36 delay=400ms
@@ -249,5 +255,5 @@ sleep %.0fs
 screenshot %s
 snapshot %s
 quit
-`, stand*0.6, screenshot, filepath.Join(filepath.Dir(screenshot), "snapshot.png"))
+`, ready, pin, stand*0.6, screenshot, filepath.Join(filepath.Dir(screenshot), "snapshot.png"))
 }

@@ -88,6 +88,7 @@ type sequenceTruth struct {
 	dir    string
 	cam    camera.Model
 	poseCW map[int]geom.Pose
+	length int // of the sequence; a source that plays it again counts on
 	frame  int
 	depth  *image.Gray16
 }
@@ -110,6 +111,7 @@ func newSequenceTruth(dir string) (*sequenceTruth, error) {
 		n, _ := fmt.Sscanf(sc.Text(), "%d %f %f %f %f %f %f %f", &i, &p[0], &p[1], &p[2], &q[0], &q[1], &q[2], &q[3])
 		if n == 8 {
 			t.poseCW[i] = geom.Pose{R: q.Mat(), T: p}.Inverse()
+			t.length = max(t.length, i+1)
 		}
 	}
 	return t, nil
@@ -137,6 +139,7 @@ func (t *sequenceTruth) z(frame, x, y int) float64 {
 }
 
 func (t *sequenceTruth) surface(frame int, px geom.Vec2) (geom.Vec3, bool) {
+	frame %= max(1, t.length)
 	pose, known := t.poseCW[frame]
 	z := t.z(frame, int(px[0]+0.5), int(px[1]+0.5))
 	if !known || z == 0 {
@@ -147,6 +150,7 @@ func (t *sequenceTruth) surface(frame int, px geom.Vec2) (geom.Vec3, bool) {
 }
 
 func (t *sequenceTruth) see(frame int, p geom.Vec3) (geom.Vec2, bool) {
+	frame %= max(1, t.length)
 	pose, known := t.poseCW[frame]
 	if !known {
 		return geom.Vec2{}, false
