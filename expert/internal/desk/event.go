@@ -24,7 +24,7 @@ const (
 	Pressed                   // its left button went down at At
 	Released                  // its left button was let go at At
 	Struck                    // Key went down
-	Typed                     // Rune was entered
+	Typed                     // Rune was entered: text, or a shortcut where no text is being typed
 )
 
 // Event is what the shell tells the desk, in pixels of the window.
@@ -34,4 +34,6 @@ type Event struct {
 	Key  Key
 	Ctrl bool
 	Rune rune
+	// Again says that the character comes from a key that is held down.
+	Again bool
 }

@@ -25,10 +25,21 @@ func (d *Desk) Handle(e Event) {
 	case Struck:
 		d.struck(e.Key, e.Ctrl)
 	case Typed:
-		if d.typing != nil && unicode.IsPrint(e.Rune) && len(d.typing.text) < 150 {
-			d.typing.text = append(d.typing.text, e.Rune)
-			d.pictureDirty, d.panelsDirty = true, true
-		}
+		d.typed(e)
+	}
+}
+
+// typed takes a character: a part of the text that is being typed, or else a shortcut.
+func (d *Desk) typed(e Event) {
+	switch {
+	case d.typing == nil && e.Again: // a shortcut counts once
+	case d.typing == nil && e.Rune == ' ':
+		d.struck(KeySpace, false)
+	case d.typing == nil:
+		d.struck(Key(string(unicode.ToUpper(e.Rune))), false)
+	case unicode.IsPrint(e.Rune) && len(d.typing.text) < 150:
+		d.typing.text = append(d.typing.text, e.Rune)
+		d.pictureDirty, d.panelsDirty = true, true
 	}
 }
 

@@ -54,8 +54,8 @@ func (v *side) people() {
 	v.heading("IN THE ROOM", fmt.Sprintf("%d online", online))
 	shown := 0
 	for _, p := range v.Desk.room.People {
-		gone := !p.Online && p.Reason == "left"
-		if gone && shown > 3 || shown > 5 || !v.room(26) {
+		gone := !p.Online && p.Reason == "left" && p.Role != "field"
+		if gone || shown > 5 || !v.room(26) {
 			continue
 		}
 		shown++

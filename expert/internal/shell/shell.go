@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"strings"
 	"time"
 
 	"github.com/hajimehoshi/ebiten/v2"
@@ -105,37 +106,51 @@ func (w *window) Update() error {
 	return nil
 }
 
-// typed brings the characters before the keys, so that a shortcut does not type its own letter.
+// typed brings characters and keys. Characters are never missed, however shortly a key was down; the state
+// of keys is only looked at now and then. So letters and digits are keys only together with Ctrl.
 func (w *window) typed() {
-	w.runes = ebiten.AppendInputChars(w.runes[:0])
-	for _, r := range w.runes {
-		w.surface.Handle(desk.Event{Kind: desk.Typed, Rune: r})
-	}
-	ctrl := ebiten.IsKeyPressed(ebiten.KeyControl) || ebiten.IsKeyPressed(ebiten.KeyMeta)
 	w.keys = inpututil.AppendPressedKeys(w.keys[:0])
-	if len(w.keys) > 0 {
+	w.runes = ebiten.AppendInputChars(w.runes[:0])
+	if len(w.keys)+len(w.runes) > 0 {
 		w.busy = time.Now()
 	}
+	for _, r := range w.runes {
+		w.surface.Handle(desk.Event{Kind: desk.Typed, Rune: r, Again: w.held(r)})
+	}
+	ctrl := ebiten.IsKeyPressed(ebiten.KeyControl) || ebiten.IsKeyPressed(ebiten.KeyMeta)
 	for _, k := range w.keys {
-		held := inpututil.KeyPressDuration(k)
-		again := k == ebiten.KeyBackspace && held > 25 && held%3 == 0
-		if held != 1 && !again {
+		ticks := inpututil.KeyPressDuration(k)
+		again := k == ebiten.KeyBackspace && ticks > 25 && ticks%3 == 0
+		if ticks != 1 && !again {
 			continue
 		}
-		if key, ok := keyOf(k); ok {
+		if key, ok := named[k]; ok {
 			w.surface.Handle(desk.Event{Kind: desk.Struck, Key: key, Ctrl: ctrl})
+		} else if key, ok := letter(k); ok && ctrl {
+			w.surface.Handle(desk.Event{Kind: desk.Struck, Key: key, Ctrl: true})
 		}
 	}
 }
 
-var named = map[ebiten.Key]desk.Key{ebiten.KeySpace: desk.KeySpace, ebiten.KeyEnter: desk.KeyEnter, ebiten.KeyNumpadEnter: desk.KeyEnter,
+// held says whether a character comes from a key that has been down for some time.
+func (w *window) held(r rune) bool {
+	for _, k := range w.keys {
+		key, ok := letter(k)
+		if r == ' ' {
+			ok, key = k == ebiten.KeySpace, " "
+		}
+		if ok && strings.EqualFold(string(key), string(r)) && inpututil.KeyPressDuration(k) > 5 {
+			return true
+		}
+	}
+	return false
+}
+
+var named = map[ebiten.Key]desk.Key{ebiten.KeyEnter: desk.KeyEnter, ebiten.KeyNumpadEnter: desk.KeyEnter,
 	ebiten.KeyEscape: desk.KeyEscape, ebiten.KeyBackspace: desk.KeyBackspace, ebiten.KeyDelete: desk.KeyDelete, ebiten.KeyTab: desk.KeyTab}
 
-// keyOf names a key by the keyboard's own layout.
-func keyOf(k ebiten.Key) (desk.Key, bool) {
-	if name, ok := named[k]; ok {
-		return name, true
-	}
+// letter names a letter's or a digit's key by the keyboard's own layout.
+func letter(k ebiten.Key) (desk.Key, bool) {
 	name := ebiten.KeyName(k)
 	if name == "" && k >= ebiten.KeyA && k <= ebiten.KeyZ {
 		name = k.String()
