@@ -173,6 +173,9 @@ func (v *side) row(m *scene.Machine, t *scene.Tag) {
 	p.text(unit, unitAt, y+1*s, cmp.Or(r.Unit, def.Unit), 12, false, 42*s)
 	left := p.right(value, unitAt-5*s, y, p.clip(scene.Value(r), 16, true, 78*s), 16, true)
 	box := Rect{v.x + v.w - 143*s, y - 7*s, v.x + v.w - 105*s, y + 7*s}
+	if r.Alarm != "" {
+		box.X0 += 14 * s // the name is worth more
+	}
 	room := left - v.x - 12*s
 	if len(t.Trend) > 1 && left > box.X1+4*s && note == "" {
 		v.spark(t.Trend, box, line)
@@ -182,7 +185,7 @@ func (v *side) row(m *scene.Machine, t *scene.Tag) {
 		up := map[string]float64{"low": 1}[r.Alarm]*2 - 1 // a triangle that points where the value went
 		x := v.x + 6*s
 		p.fill(bright, geom.Vec2{x + 4*s, y + 5*up*s}, geom.Vec2{x - 1*s, y - 4*up*s}, geom.Vec2{x + 9*s, y - 4*up*s})
-		p.text(name, x+15*s, y, cmp.Or(def.Title, r.Tag), 12.5, true, room-15*s)
+		p.text(name, x+14*s, y, cmp.Or(def.Title, r.Tag), 12.5, false, room-14*s)
 		return
 	}
 	if note != "" {
