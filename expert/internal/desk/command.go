@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"cmp"
 	"strings"
 
 	"sightline/annotate"
@@ -84,10 +83,4 @@ func (c command) shortcut() string {
 		return "Ctrl+" + string(c.key)
 	}
 	return string(c.key)
-}
-
-// toolName is what a tool is called for people.
-func toolName(t Tool) string {
-	c, _ := lookUp("tool:" + string(t))
-	return cmp.Or(strings.TrimPrefix(c.name, "Gesture: "), string(t))
 }
