@@ -166,35 +166,65 @@ func edge(p, q geom.Vec2, y float64) float64 {
 	return p[0] + (y-p[1])/(q[1]-p[1])*(q[0]-p[0])
 }
 
+// chunk is how many pixels of a row share one perspective division; in between everything is linear,
+// which is off by less than a texel on the plant's small triangles.
+const chunk = 16
+
 // span shades one row of a triangle.
 func (r *renderer) span(y, x0, x1 int, inv, u, v, l ramp, lv *level) {
-	fx, fy := float64(x0), float64(y)
-	i, uz, vz, lz := inv.at(fx, fy), u.at(fx, fy), v.at(fx, fy), l.at(fx, fy)
+	fy := float64(y)
+	at := func(x int) (tu, tv, light float32) {
+		fx := float64(x)
+		z := 1 / inv.at(fx, fy)
+		return float32(u.at(fx, fy)*z*float64(lv.w)) - 0.5, float32(v.at(fx, fy)*z*float64(lv.h)) - 0.5, float32(l.at(fx, fy) * z)
+	}
+	tu, tv, light := at(x0)
+	for x := x0; x <= x1; x += chunk {
+		// The last step ends on the last pixel: beyond it the division may have no meaning.
+		end := min(x+chunk, x1)
+		nu, nv, nl := at(end)
+		k := 1 / float32(max(1, end-x))
+		next := end
+		if x+chunk > x1 {
+			next = x1 + 1
+		}
+		r.chunk(y, x, next, inv, texel{tu, tv, light}, texel{(nu - tu) * k, (nv - tv) * k, (nl - light) * k}, lv)
+		tu, tv, light = nu, nv, nl
+	}
+}
+
+// texel is a place on a texture, in texels, and the light there; or the step from one pixel to the next.
+type texel struct{ u, v, light float32 }
+
+// chunk shades the pixels from x0 to before x1, whose texels are linear.
+func (r *renderer) chunk(y, x0, x1 int, inv ramp, t, step texel, lv *level) {
+	// Texture coordinates are kept positive, so that cutting them off is rounding down; a few repeats do,
+	// and leave a float32 a thousandth of a texel.
+	const far = 8
 	w, h := lv.w-1, lv.h-1
-	fw, fh := float64(lv.w), float64(lv.h)
+	i, di := float32(inv.at(float64(x0), float64(y))), float32(inv.x)
+	t.u, t.v = t.u+float32(far*lv.w), t.v+float32(far*lv.h)
 	row := y * r.cam.Width
-	for x := x0; x <= x1; x++ {
-		k := row + x
-		if float32(i) > r.inv[k] {
-			r.inv[k] = float32(i)
-			z := 1 / i
-			tu, tv := uz*z*fw-0.5, vz*z*fh-0.5
-			ui, vi := int(math.Floor(tu)), int(math.Floor(tv))
-			du, dv := float32(tu-float64(ui)), float32(tv-float64(vi))
+	depth, luma := r.inv[row+x0:row+x1], r.luma[row+x0:row+x1]
+	for n := range depth {
+		if i > depth[n] {
+			depth[n] = i
+			ui, vi := int(t.u), int(t.v)
+			du, dv := t.u-float32(ui), t.v-float32(vi)
 			r0, r1 := (vi&h)*lv.w, ((vi+1)&h)*lv.w
 			c0, c1 := ui&w, (ui+1)&w
 			top := float32(lv.y[r0+c0]) + du*(float32(lv.y[r0+c1])-float32(lv.y[r0+c0]))
 			bot := float32(lv.y[r1+c0]) + du*(float32(lv.y[r1+c1])-float32(lv.y[r1+c0]))
-			light := float32(lz * z)
-			r.luma[k] = light * (top + dv*(bot-top))
-			if (x|y)&1 == 0 {
+			luma[n] = t.light * (top + dv*(bot-top))
+			if x := x0 + n; (x|y)&1 == 0 {
 				m := y/2*r.cw + x/2
-				g := min(light, 1)
+				g := min(t.light, 1)
 				r.cb[m] = uint8(128.5 + g*(float32(lv.cb[r0+c0])-128))
 				r.cr[m] = uint8(128.5 + g*(float32(lv.cr[r0+c0])-128))
 			}
 		}
-		i, uz, vz, lz = i+inv.x, uz+u.x, vz+v.x, lz+l.x
+		i += di
+		t.u, t.v, t.light = t.u+step.u, t.v+step.v, t.light+step.light
 	}
 }
 

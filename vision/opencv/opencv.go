@@ -113,14 +113,20 @@ func (p *Pyramid) Close() {
 
 // Flow follows points from this picture to another, each from its guess, by pyramidal Lucas-Kanade. It
 // returns where they went and which were found. guess must be as long as at.
-func (p *Pyramid) Flow(to *Pyramid, at, guess []geom.Vec2) ([]geom.Vec2, []bool, error) {
+//
+// near says that the guesses are right to a few pixels, so that only the finest scales are looked at.
+func (p *Pyramid) Flow(to *Pyramid, at, guess []geom.Vec2, near bool) ([]geom.Vec2, []bool, error) {
 	if len(at) == 0 {
 		return nil, nil, nil
 	}
 	a, f, ok := floats(at), floats(guess), make([]C.uchar, len(at))
+	scales := levels
+	if near {
+		scales = 1
+	}
 	var e cError
 	msg, n := e.args()
-	if C.sl_flow(p.c, to.c, &a[0], &f[0], C.int(len(at)), Window, levels, &ok[0], msg, n) < 0 {
+	if C.sl_flow(p.c, to.c, &a[0], &f[0], C.int(len(at)), Window, C.int(scales), &ok[0], msg, n) < 0 {
 		return nil, nil, e.wrap("calcOpticalFlowPyrLK")
 	}
 	return points(f), bools(ok), nil

@@ -48,7 +48,7 @@ func TestFlowFindsASubPixelShift(t *testing.T) {
 	if err != nil || len(at) < 40 {
 		t.Fatalf("%d corners, %v", len(at), err)
 	}
-	found, ok, err := a.Flow(b, at, at)
+	found, ok, err := a.Flow(b, at, at, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestBadPicturesAreErrors(t *testing.T) {
 		t.Error("a picture of 20x20 pixels was taken")
 	}
 	p := pyramid(t, blobs(geom.Vec2{}))
-	if _, _, err := p.Flow(p, nil, nil); err != nil {
+	if _, _, err := p.Flow(p, nil, nil, false); err != nil {
 		t.Errorf("no points: %v", err)
 	}
 	before := LivePyramids()
@@ -222,7 +222,7 @@ func BenchmarkFlow400(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := p.Flow(q, at, at); err != nil {
+		if _, _, err := p.Flow(q, at, at, false); err != nil {
 			b.Fatal(err)
 		}
 	}

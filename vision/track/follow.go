@@ -73,11 +73,11 @@ func (t *Tracker) follow(f *frame) error {
 
 // flowBothWays follows points forth and back, and keeps those that return to where they started.
 func (t *Tracker) flowBothWays(from, to Picture, at, guess []geom.Vec2) ([]geom.Vec2, []bool, error) {
-	found, ok, err := t.cfg.Imager.Flow(from, to, at, guess)
+	found, ok, err := t.cfg.Imager.Flow(from, to, at, guess, false)
 	if err != nil {
 		return nil, nil, err
 	}
-	back, okBack, err := t.cfg.Imager.Flow(to, from, found, at)
+	back, okBack, err := t.cfg.Imager.Flow(to, from, found, at, true)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -30,8 +30,9 @@ type Motion struct {
 // Imager follows features (implemented by vision/opencv).
 type Imager interface {
 	Prepare(g *image.Gray) (Picture, error)
-	// Flow follows points (pixels) from one picture to another, each from its guess.
-	Flow(from, to Picture, at, guess []geom.Vec2) (found []geom.Vec2, ok []bool, err error)
+	// Flow follows points (pixels) from one picture to another, each from its guess, which near says to be
+	// right to a few pixels.
+	Flow(from, to Picture, at, guess []geom.Vec2, near bool) (found []geom.Vec2, ok []bool, err error)
 	// Corners returns up to most corners, at least distance pixels apart and from those taken.
 	Corners(p Picture, taken []geom.Vec2, most int, distance float64) ([]geom.Vec2, error)
 }
