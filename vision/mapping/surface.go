@@ -37,6 +37,9 @@ const roughness = 0.2
 // normalized coordinates: half the patch that it is followed by.
 const blur = 0.016
 
+// planeSupports is how many supports make a plane that is more than the three points it goes through.
+const planeSupports = 4
+
 // slopePrior is the standard deviation of a surface's slope in units of its inverse depth: a surface
 // seen at 60 degrees from its normal has 1.7.
 const slopePrior = 1.7
@@ -155,7 +158,9 @@ func fitFrom(n geom.Vec2, near []Support, start float64) (Surface, float64, bool
 		f = Surface{Inv: x[0], Slope: geom.Vec2{x[1], x[2]}, Var: inv[0]}
 	}
 	f.Var *= math.Max(1, chi2/math.Max(1, float64(len(near))/2))
-	d := near[0].N.Sub(n).Norm()
+	// The plane is the surface's only where it was measured: how far a plane through the nearest few
+	// supports may miss a curved surface between them.
+	d := near[min(len(near), planeSupports)-1].N.Sub(n).Norm()
 	f.Var += square(roughness*f.Inv*d) / 2
 	return f, total, true
 }

@@ -18,7 +18,7 @@ type Config struct {
 	Bin      string        `default:"bin" type:"existingdir" help:"Where the programs are."`
 	Out      string        `default:"out" help:"Where to leave pictures, recordings and the report; emptied first."`
 	Source   string        `default:"sim:plant?seed=7&hand=1" help:"What the technician's camera sees: sim:plant?..., seq:DIR or file:PATH."`
-	FPS      float64       `default:"30" help:"Frames per second of the source."`
+	FPS      float64       `default:"20" help:"Frames per second of the source; 20 leaves two cores that also draw the windows some air."`
 	For      time.Duration `default:"60s" help:"How long to run."`
 	Script   string        `type:"existingfile" help:"What the expert does; the default draws one mark of every kind."`
 	Headless bool          `help:"Without windows."`
@@ -224,7 +224,7 @@ func demoScript(source string, length time.Duration, screenshot string) string {
 		// A camera that stands still never has a map, and needs none: marks hold by picture motion.
 		ready, pin = "sleep 4s", "mark pin:hall1/pump-7 0.55,0.30 delay=400ms\nsleep 1s"
 	}
-	stand := max(5, length.Seconds()-22)
+	stand := max(5, length.Seconds()-26)
 	return fmt.Sprintf(`# The expert of the demo. Points are shares of the frame's width and height.
 wait video 20s
 %s
@@ -255,5 +255,5 @@ sleep %.0fs
 screenshot %s
 snapshot %s
 quit
-`, ready, pin, stand*0.6, screenshot, filepath.Join(filepath.Dir(screenshot), "snapshot.png"))
+`, ready, pin, stand, screenshot, filepath.Join(filepath.Dir(screenshot), "snapshot.png"))
 }

@@ -132,9 +132,9 @@ func playThrough(path string) (Recording, error) {
 	return Recording{Seconds: d, Frames: n}, nil
 }
 
-// leastWithin is the share of shown marks that must lie within their claimed 95 % radius: the claim
-// holds in 90 to 99 of 100 frames, or it is no claim.
-const leastWithin = 0.90
+// leastWithin is the share of shown marks that must lie within their claimed 95 % radius. The claim is to
+// hold in 90 to 99 of 100 frames over many marks; of the demo's nine, one alone may take off eleven.
+const leastWithin = 0.85
 
 // check lists what shows that the job did not really happen.
 func (r *Report) check(s *session, exact bool) {
