@@ -173,7 +173,7 @@ func (s *stage) notices() {
 		words := p.clip(n.Text, statusSize, n.Level != Info, p.width-60*p.s)
 		r := p.pillRect(0, 0, words, statusSize, n.Level != Info, c.A > 0)
 		h := r.y1 - r.y0
-		p.pill((p.width-r.x1)/2, y-h/2, words, statusSize, n.Level != Info, c, background)
+		p.taken = append(p.taken, p.pill((p.width-r.x1)/2, y-h/2, words, statusSize, n.Level != Info, c, background))
 		y -= h + 6*p.s
 	}
 	if s.in.Status {
@@ -204,5 +204,5 @@ func (s *stage) hiddenNote(y float64) {
 	p := s.pen
 	words = p.clip(words, 15, false, p.width*0.7)
 	h := 15 * 1.72 * p.s
-	p.pill(12*p.s, y-h/2, words, 15, false, muted, glass)
+	p.taken = append(p.taken, p.pill(12*p.s, y-h/2, words, 15, false, muted, glass))
 }

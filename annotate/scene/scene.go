@@ -134,6 +134,7 @@ type Builder struct {
 	drawn []devices.Reading
 	spots map[string]int // where a label was put last: mark ID → number of the spot
 	used  map[string]bool
+	foot  []Item // of the scene in the making
 }
 
 // NewBuilder makes a builder that measures text with faces.
@@ -156,6 +157,11 @@ func (b *Builder) Build(in Input) Result {
 	s := &stage{in: &in, view: v, pen: p, builder: b, shownPanels: map[string]bool{}}
 	s.status()
 	s.judge()
+	// The lines at the foot are placed first, so that labels keep off them, and drawn last.
+	n := len(p.items)
+	s.notices()
+	b.foot = append(b.foot[:0], p.items[n:]...)
+	p.items = p.items[:n]
 	s.world()
 	for i := range in.Drafts {
 		s.draft(&in.Drafts[i])
@@ -164,7 +170,7 @@ func (b *Builder) Build(in Input) Result {
 	s.labels()
 	s.pointers()
 	s.alarms()
-	s.notices()
+	p.items = append(p.items, b.foot...)
 	for id := range b.spots {
 		if !b.used[id] {
 			delete(b.spots, id)

@@ -218,8 +218,11 @@ func (v *side) markList() {
 		return
 	}
 	v.heading("MARKS", fmt.Sprint(len(v.marks)))
-	most := 6
-	for i := len(v.marks) - 1; i >= 0 && most > 0 && v.room(30); i-- {
+	most, kept := 6, 30.0
+	if len(v.Desk.room.Chat) > 0 {
+		kept += chatRoom
+	}
+	for i := len(v.marks) - 1; i >= 0 && most > 0 && v.room(kept); i-- {
 		v.markRow(v.marks[i])
 		most--
 	}
@@ -264,6 +267,9 @@ func (d *Desk) stateOf(e annotate.Entry) (string, color.NRGBA) {
 	}
 	return d.waitingFor(e), c
 }
+
+// chatRoom is the height that the list of marks leaves to what was said: a heading and a line or two.
+const chatRoom = 96
 
 // chat has the last lines that were said, at the foot of the panel.
 func (v *side) chat() {
