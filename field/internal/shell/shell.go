@@ -7,6 +7,7 @@ import (
 	"context"
 	"image"
 	"sync"
+	"time"
 
 	"github.com/hajimehoshi/ebiten/v2"
 	"github.com/hajimehoshi/ebiten/v2/inpututil"
@@ -21,13 +22,18 @@ type Shell struct {
 	title   string
 	fresh   bool
 	retitle bool
-	open    bool // Run has begun: the window can be woken
-	stop    context.Context
+
+	news chan struct{} // holds one: there is something new to show
+	stop context.Context
 }
+
+// idle is how long the window waits for a new picture before it looks at the keys again. Without a
+// graphics card every turn of the loop costs.
+const idle = time.Second / 20
 
 // New makes a window for pictures of width x height pixels.
 func New(width, height int, title string) *Shell {
-	return &Shell{width: width, height: height, title: title, pixels: make([]byte, 4*width*height)}
+	return &Shell{width: width, height: height, title: title, pixels: make([]byte, 4*width*height), news: make(chan struct{}, 1)}
 }
 
 // Show copies a picture and shows it soon.
@@ -36,7 +42,10 @@ func (s *Shell) Show(p *image.RGBA) {
 	copy(s.pixels, p.Pix)
 	s.fresh = true
 	s.mu.Unlock()
-	s.wake()
+	select {
+	case s.news <- struct{}{}:
+	default: // it knows already
+	}
 }
 
 // SetTitle changes the window's title.
@@ -47,16 +56,6 @@ func (s *Shell) SetTitle(title string) {
 	s.mu.Unlock()
 }
 
-// wake makes ebiten run a frame.
-func (s *Shell) wake() {
-	s.mu.Lock()
-	open := s.open
-	s.mu.Unlock()
-	if open {
-		ebiten.ScheduleFrame() //nolint:staticcheck // its replacement keeps polling
-	}
-}
-
 // Run shows the window until it is closed or ctx ends. It must be called on the main goroutine.
 func (s *Shell) Run(ctx context.Context) error {
 	ebiten.SetWindowSize(s.width, s.height)
@@ -64,19 +63,18 @@ func (s *Shell) Run(ctx context.Context) error {
 	ebiten.SetWindowResizingMode(ebiten.WindowResizingModeEnabled)
 	ebiten.SetScreenClearedEveryFrame(false)
 	ebiten.SetRunnableOnUnfocused(true)
-	// Frames are drawn when ScheduleFrame says so: the loop of the other modes costs a third of a core
-	// where OpenGL is software.
-	ebiten.SetFPSMode(ebiten.FPSModeVsyncOffMinimum) //nolint:staticcheck // see above
-	s.mu.Lock()
-	s.stop, s.open = ctx, true
-	s.mu.Unlock()
-	unhook := context.AfterFunc(ctx, s.wake)
-	defer unhook()
+	ebiten.SetTPS(ebiten.SyncWithFPS) // Update sets the pace
+	s.stop = ctx
 	return ebiten.RunGameWithOptions(s, &ebiten.RunGameOptions{InitUnfocused: true, SingleThread: false})
 }
 
-// Update is ebiten's: keys and the end.
+// Update is ebiten's: it waits for a new picture, and looks at keys and the end.
 func (s *Shell) Update() error {
+	select {
+	case <-s.news:
+	case <-s.stop.Done():
+	case <-time.After(idle):
+	}
 	if s.stop.Err() != nil || inpututil.IsKeyJustPressed(ebiten.KeyQ) || inpututil.IsKeyJustPressed(ebiten.KeyEscape) {
 		return ebiten.Termination
 	}

@@ -22,7 +22,6 @@ type rooms struct {
 	mu     sync.Mutex
 	open   map[string]*openRoom
 	closed bool
-	tasks  sync.WaitGroup
 }
 
 type openRoom struct {
