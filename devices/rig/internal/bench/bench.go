@@ -3,6 +3,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,14 +32,16 @@ const room = "demo"
 
 // session is one run: the processes in the order of their start.
 type session struct {
-	cfg    Config
-	out    io.Writer
-	procs  []*process
-	url    string
-	mqtt   string
-	env    []string
-	expert *process
-	field  *process
+	cfg   Config
+	out   io.Writer
+	procs []*process
+	url   string
+	mqtt  string
+	env   []string
+	// listen and mqttListen are where the relay listens; empty is a free port.
+	listen, mqttListen string
+	expert             *process
+	field              *process
 }
 
 // Run starts everything, waits for the expert's script to end, stops everything, and measures. It
@@ -83,10 +86,13 @@ func (s *session) run(ctx context.Context, name string, env []string, program st
 	return p, err
 }
 
+// anyPort lets a program choose a free port on loopback, and say which.
+const anyPort = "127.0.0.1:0"
+
 func (s *session) data() string { return filepath.Join(s.cfg.Out, "data") }
 
 func (s *session) startRelay(ctx context.Context) error {
-	p, err := s.run(ctx, "relay", nil, "relay", "serve", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data", s.data())
+	p, err := s.run(ctx, "relay", nil, "relay", "serve", "--listen", cmp.Or(s.listen, anyPort), "--mqtt-listen", cmp.Or(s.mqttListen, anyPort), "--data", s.data())
 	if err != nil {
 		return err
 	}
