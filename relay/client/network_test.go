@@ -17,8 +17,8 @@ import (
 
 func TestMain(m *testing.M) { relaytest.Main(m) }
 
-// Two experts draw, change and delete each other's marks while each is cut off for longer than the relay
-// waits. When they are back all replicas agree and no mark is lost.
+// Two experts draw, change and delete each other's marks while each is cut off for ten seconds, longer than
+// the relay waits. When they are back all replicas agree and no mark is lost.
 func TestReplicasAgreeAfterABreak(t *testing.T) {
 	network := relaytest.NewNetwork(t)
 	s := relaytest.Start(t, func(c *server.Config) { c.Advertise = network.Media() })
@@ -62,6 +62,7 @@ func TestReplicasAgreeAfterABreak(t *testing.T) {
 	t.Logf("client noticed after %v", time.Since(offline))
 	relaytest.Eventually(t, "the relay has let all go", func() bool { return len(roomsOf(t, s)[0].Participants) == 0 })
 	t.Logf("relay noticed after %v", time.Since(offline))
+	time.Sleep(time.Until(offline.Add(10 * time.Second)))
 	network.Pause(false)
 
 	relaytest.Eventually(t, "everything is confirmed", func() bool { return clients[0].Pending()+clients[1].Pending() == 0 })
