@@ -18,6 +18,8 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.0
 SOURCE ?= sim:plant?seed=7&hand=1
 FOR    ?= 60s
 
+FUZZTIME ?= 10s
+
 .DEFAULT_GOAL := help
 .PHONY: help deps build demo test race fuzz bench lint clean
 
@@ -53,10 +55,10 @@ test: build ## Run all tests
 race: deps ## Run the tests of what runs in parallel with the race detector
 	go test -race -timeout 20m ./relay/... ./annotate/... ./devices/mqtt/... ./vision/... ./field/internal/... ./expert/internal/...
 
-fuzz: deps ## Fuzz every parser for ten seconds each
+fuzz: deps ## Fuzz every parser, ten seconds each (FUZZTIME)
 	@go list ./... | while read -r p; do \
 		for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
-			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime 10s $$p || exit 1; done; done
+			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
 
 bench: deps ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
