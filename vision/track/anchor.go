@@ -44,12 +44,11 @@ type anchor struct {
 	pixels []geom.Vec2
 	frame  *frame
 	tries  int // how often seeds were sown
-	since  int64
 	seen   int // version of the map it was last placed in
 }
 
-// pixelSigma is how exactly a person points, in pixels; it is not part of the covariance, which speaks
-// of what the tracker knows. lateralSigma is the error across the ray.
+// lateralSigma is the error across the ray, in pixels. How exactly a person points is not part of it: the
+// covariance speaks of what the tracker knows.
 const lateralSigma = 0.4
 
 // Place asks for a mark's pixels, drawn on the frame captured then, to be placed in the world. A mark
@@ -69,7 +68,7 @@ func (t *Tracker) Place(id string, captured int64, pixels []geom.Vec2) {
 	own := *f
 	own.picture = nil
 	own.features = slices.Clone(f.features)
-	a.frame, a.since = &own, f.captured
+	a.frame = &own
 	a.Reason = "waiting for parallax: move sideways"
 	if t.snapshot != nil {
 		t.renew(a)
@@ -92,15 +91,6 @@ func (t *Tracker) Placements() []Placement {
 	out := make([]Placement, 0, len(t.order))
 	for _, id := range t.order {
 		out = append(out, t.anchors[id].Placement)
-	}
-	return out
-}
-
-// Frames returns the capture times of the frames that a mark may still name, oldest first.
-func (t *Tracker) Frames() []int64 {
-	out := make([]int64, len(t.history))
-	for i, f := range t.history {
-		out[i] = f.captured
 	}
 	return out
 }

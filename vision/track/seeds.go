@@ -35,14 +35,18 @@ func (t *Tracker) sow(a *anchor) {
 		return
 	}
 	defer from.Close()
-	support := t.depthsIn(a.frame)
-	depth := t.medianDepth(a.frame)
+	depths := t.seedDepths(a.frame, seeds)
 	var sightings []mapping.Sighting
 	for _, k := range t.keyframesAround(a.frame) {
-		sightings = append(sightings, t.followInto(k, from, a.frame, seeds, support, depth)...)
+		for _, ft := range t.followSeeds(from, a.frame, seeds, depths, t.keep[k.Captured], k.PoseCW) {
+			sightings = append(sightings, mapping.Sighting{Captured: k.Captured, Observation: mapping.Observation{ID: ft.id, N: ft.n}})
+		}
+	}
+	if t.last != nil && t.last.tracked && t.last.world == t.snapshot.World {
+		// In the last frame too, so that they go on being followed.
+		t.last.features = append(t.last.features, t.followSeeds(from, a.frame, seeds, depths, t.last, t.last.poseCW)...)
 	}
 	a.frame.features = append(a.frame.features, seeds...)
-	t.followSeedsHere(from, a.frame, seeds, support, depth)
 	mapper := t.cfg.Mapper
 	t.onMapper(false, func() { mapper.Add(sightings) })
 }
@@ -101,56 +105,44 @@ func (t *Tracker) keyframesAround(f *frame) []*mapping.Keyframe {
 	return out[:min(len(out), seedKeyframes)]
 }
 
-// followInto looks for the seeds of a frame in a key frame.
-func (t *Tracker) followInto(k *mapping.Keyframe, from Picture, f *frame, seeds []feature, support []mapping.Support, depth float64) []mapping.Sighting {
-	to, err := t.picture(t.keep[k.Captured])
+// followSeeds looks for the seeds of a frame in another one, whose pose is given, and returns those found.
+func (t *Tracker) followSeeds(from Picture, f *frame, seeds []feature, depths []float64, into *frame, poseCW geom.Pose) []feature {
+	to, err := t.picture(into)
 	if err != nil {
 		return nil
 	}
-	at, guess := t.seedGuesses(k.PoseCW, f, seeds, support, depth)
+	at, guess := t.seedGuesses(poseCW.Mul(f.poseCW.Inverse()), seeds, depths)
 	found, ok, err := t.flowBothWays(from, to, at, guess)
 	if err != nil {
 		return nil
 	}
-	var out []mapping.Sighting
+	var out []feature
 	for i, s := range seeds {
 		if ok[i] && found[i].Sub(guess[i]).Norm() < seedGate {
-			out = append(out, mapping.Sighting{Captured: k.Captured, Observation: mapping.Observation{ID: s.id, N: t.cam.Normalize(found[i])}})
+			out = append(out, feature{id: s.id, px: found[i], n: t.cam.Normalize(found[i])})
 		}
 	}
 	return out
 }
 
-// followSeedsHere looks for the seeds in the last frame, so that they go on being followed.
-func (t *Tracker) followSeedsHere(from Picture, f *frame, seeds []feature, support []mapping.Support, depth float64) {
-	if t.last == nil || !t.last.tracked || t.last.world != t.snapshot.World {
-		return
-	}
-	to, err := t.picture(t.last)
-	if err != nil {
-		return
-	}
-	at, guess := t.seedGuesses(t.last.poseCW, f, seeds, support, depth)
-	found, ok, err := t.flowBothWays(from, to, at, guess)
-	if err != nil {
-		return
-	}
+// seedDepths are the depths of the seeds in their frame: of the surface around each, or the scene's
+// where there is none yet.
+func (t *Tracker) seedDepths(f *frame, seeds []feature) []float64 {
+	support, scene := t.depthsIn(f), t.medianDepth(f)
+	out := make([]float64, len(seeds))
 	for i, s := range seeds {
-		if ok[i] && found[i].Sub(guess[i]).Norm() < seedGate {
-			t.last.features = append(t.last.features, feature{id: s.id, px: found[i], n: t.cam.Normalize(found[i])})
+		out[i] = scene
+		if fit, ok := mapping.FitSurface(s.n, support); ok {
+			out[i] = 1 / fit.Inv
 		}
 	}
+	return out
 }
 
-// seedGuesses says where the seeds of a frame should be in another view, with the depth of the surface
-// around each, or the scene's where there is none yet.
-func (t *Tracker) seedGuesses(poseCW geom.Pose, f *frame, seeds []feature, support []mapping.Support, depth float64) (at, guess []geom.Vec2) {
-	poseBA := poseCW.Mul(f.poseCW.Inverse())
-	for _, s := range seeds {
-		z := depth
-		if fit, ok := mapping.FitSurface(s.n, support); ok {
-			z = 1 / fit.Inv
-		}
+// seedGuesses says where the seeds should be in a view that poseBA leads to, in pixels.
+func (t *Tracker) seedGuesses(poseBA geom.Pose, seeds []feature, depths []float64) (at, guess []geom.Vec2) {
+	for i, s := range seeds {
+		z := depths[i]
 		at = append(at, s.px)
 		px, ok := t.cam.Project(poseBA.Apply(geom.Vec3{s.n[0] * z, s.n[1] * z, z}))
 		if !ok || !t.cam.Contains(px, 0) {

@@ -120,7 +120,6 @@ func (t *Tracker) between(ref, f *frame, ids []mapping.FeatureID) []view {
 // start is a hypothesis adjusted over all its views.
 type start struct {
 	poses    []geom.Pose
-	points   int
 	parallax float64 // median angle between the rays of the two ends, radians
 	rms      float64 // px
 }
@@ -223,7 +222,7 @@ func (t *Tracker) judge(views []view, p *solve.Bundle, index []int, cost float64
 	for k := range p.Poses {
 		p.Poses[k].T = p.Poses[k].T.Scale(1 / base)
 	}
-	return start{poses: p.Poses, points: len(index), parallax: angles[len(angles)/2], rms: math.Sqrt(cost / float64(2*len(p.Obs)))}, true
+	return start{poses: p.Poses, parallax: angles[len(angles)/2], rms: math.Sqrt(cost / float64(2*len(p.Obs)))}, true
 }
 
 var errMapperEnded = errors.New("the mapper has ended")
