@@ -4,6 +4,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,13 +26,22 @@ type Options struct {
 	Motion        Motion // "" is Calm
 	FPS           float64
 	Width, Height int
+	// Path is another way of moving the same way, 0 to 2^63: another visit to the plant of the seed.
+	Path uint64
+	// Light is the light of the hall, "" is Hall.
+	Light Light
 	// Hand lets a hand pass through the view, Lights switches lights on and off.
 	Hand, Lights bool
-	// NoBlur and NoNoise leave out what makes the picture of a camera worse than a rendering.
-	NoBlur, NoNoise bool
+	// Plain paints every surface in an almost even colour; signs and dials stay.
+	Plain bool
+	// Noise is how many times the noise of a usual small sensor the picture has; 0 is once, below is none.
+	Noise float64
+	// NoBlur is a shutter of no time.
+	NoBlur bool
 }
 
-// ParseOptions reads the source name sim:plant?seed=3&motion=walk&hand=1&lights=1&size=640x480.
+// ParseOptions reads the source name sim:plant?seed=3&motion=walk, with any of path=2, hand=1, lights=1,
+// light=dim, plain=1, noise=3, blur=0 and size=640x480.
 func ParseOptions(spec string, fps float64) (Options, error) {
 	o := Options{FPS: fps}
 	rest, ok := strings.CutPrefix(spec, "sim:plant")
@@ -61,12 +71,30 @@ func (o *Options) set(key, value string) (err error) {
 		o.Hand, err = strconv.ParseBool(value)
 	case "lights":
 		o.Lights, err = strconv.ParseBool(value)
+	case "path":
+		o.Path, err = strconv.ParseUint(value, 10, 63)
+	case "light":
+		o.Light = Light(value)
+		_, err = o.Light.lighting()
+	case "plain":
+		o.Plain, err = strconv.ParseBool(value)
+	case "noise":
+		o.Noise, err = strconv.ParseFloat(value, 64)
+		if err == nil && !(o.Noise >= 0 && o.Noise <= 100) {
+			err = fmt.Errorf("noise %q, want 0 (none) to 100 times the usual", value)
+		}
+		if o.Noise == 0 {
+			o.Noise = -1
+		}
+	case "blur":
+		blur, e := strconv.ParseBool(value)
+		o.NoBlur, err = !blur, e
 	case "size":
 		if _, err = fmt.Sscanf(value, "%dx%d", &o.Width, &o.Height); err != nil {
 			err = fmt.Errorf("size %q, want 640x480", value)
 		}
 	default:
-		err = fmt.Errorf("unknown option %q: there are seed, motion, hand, lights, size", key)
+		err = fmt.Errorf("unknown option %q: there are seed, motion, path, hand, lights, light, plain, noise, blur, size", key)
 	}
 	return err
 }
@@ -79,13 +107,11 @@ type World struct {
 	head   *head
 	render *renderer
 	lens   *lens
+	light  lighting
 }
 
 // fovX is the horizontal field of view of the simulated head camera: 64 degrees.
 const fovX = 64 * 3.14159265358979 / 180
-
-// shutter is how long the shutter is open, in seconds, in the light of a hall.
-const shutter = 1.0 / 120
 
 // NewWorld builds the plant; it takes about a second, for the light is baked.
 func NewWorld(o Options) (*World, error) {
@@ -104,12 +130,17 @@ func NewWorld(o Options) (*World, error) {
 	if o.Width < 64 || o.Height < 64 || o.Width > 4096 || o.Height > 4096 || o.Width%2+o.Height%2 != 0 || o.FPS < 0 || o.FPS > 240 {
 		return nil, fmt.Errorf("simulated camera of %dx%d pixels at %g fps: sides must be even, 64 to 4096, and the pace at most 240", o.Width, o.Height, o.FPS)
 	}
-	p, err := newPlant(o.Seed)
+	light, err := o.Light.lighting()
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPlant(o.Seed, light, o.Plain)
 	if err != nil {
 		return nil, err
 	}
 	cam := camera.FromFOV(o.Width, o.Height, fovX)
-	return &World{o: o, cam: cam, plant: p, head: newHead(o.Motion, o.Seed), render: newRenderer(cam), lens: newLens(cam, o.Seed)}, nil
+	noise := max(0, cmp.Or(o.Noise, 1)) * light.noise
+	return &World{o: o, cam: cam, plant: p, head: newHead(o.Motion, o.Seed, o.Path), render: newRenderer(cam), lens: newLens(cam, o.Seed+o.Path<<32, noise), light: light}, nil
 }
 
 // Camera returns the exact lens.
@@ -124,14 +155,11 @@ func (w *World) Picture(frame int) *image.YCbCr {
 	out := image.NewYCbCr(image.Rect(0, 0, w.cam.Width, w.cam.Height), image.YCbCrSubsampleRatio420)
 	w.scene(frame)
 	t := float64(frame) / w.o.FPS
-	if !w.o.NoBlur {
+	if shutter := w.light.shutter; !w.o.NoBlur {
 		w.lens.smear(w.render.luma, w.render.inv, w.head.poseCW(t-shutter/2), w.head.poseCW(t+shutter/2))
 	}
 	w.lens.soften(w.render.luma)
-	if w.o.NoNoise {
-		w.lens.grain = make([]float32, len(w.lens.grain))
-	}
-	w.lens.expose(w.render, gainAt(t, w.o.Lights), frame, out)
+	w.lens.expose(w.render, w.light.gain*gainAt(t, w.o.Lights), frame, out)
 	return out
 }
 

@@ -15,11 +15,16 @@ type lens struct {
 	cam      camera.Model
 	vignette []float32
 	grain    []float32 // standard normal, walked through from a different place in every frame
+	noise    float64   // standard deviation of a pixel at gain 1, in grey levels
 	tmp      []float32
 }
 
-func newLens(cam camera.Model, seed uint64) *lens {
-	l := &lens{cam: cam, vignette: make([]float32, cam.Width*cam.Height), grain: make([]float32, 1<<16), tmp: make([]float32, cam.Width*cam.Height)}
+// usualNoise is the standard deviation of the noise of a small sensor in a lit hall, in grey levels of 255.
+const usualNoise = 1.6
+
+// newLens makes a lens before a sensor with so many times the usual noise.
+func newLens(cam camera.Model, seed uint64, noise float64) *lens {
+	l := &lens{cam: cam, noise: usualNoise * noise, vignette: make([]float32, cam.Width*cam.Height), grain: make([]float32, 1<<16), tmp: make([]float32, cam.Width*cam.Height)}
 	r2 := math.Pow(math.Hypot(float64(cam.Width), float64(cam.Height))/2, 2)
 	for y := range cam.Height {
 		for x := range cam.Width {
@@ -105,7 +110,7 @@ func (l *lens) along(x, y int, dx, dy float64, n int) float32 {
 func (l *lens) expose(r *renderer, gain float64, frame int, out *image.YCbCr) {
 	w, h := l.cam.Width, l.cam.Height
 	at := (frame*7919 + 13) & (len(l.grain) - 1)
-	noise := float32(1.6 * math.Sqrt(math.Max(1, gain)))
+	noise := float32(l.noise * math.Sqrt(math.Max(1, gain)))
 	g := float32(gain)
 	for y := range h {
 		src, vig, dst := r.luma[y*w:(y+1)*w], l.vignette[y*w:(y+1)*w], out.Y[y*out.YStride:y*out.YStride+w]

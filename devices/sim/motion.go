@@ -18,10 +18,12 @@ const (
 	Walk  Motion = "walk"  // walks up and down before it
 	Turns Motion = "turns" // turns the head quickly now and then
 	Away  Motion = "away"  // looks away for three seconds, and back
+	Pan   Motion = "pan"   // stops after four seconds, and then turns the head on the spot
+	Tour  Motion = "tour"  // strides from the cabinet past the machine to the tank, and back
 	Still Motion = "still" // a camera on a tripod
 )
 
-var motions = []Motion{Calm, Walk, Turns, Away, Still}
+var motions = []Motion{Calm, Walk, Turns, Away, Pan, Tour, Still}
 
 func checkMotion(m Motion) error {
 	if slices.Contains(motions, m) {
@@ -59,8 +61,8 @@ type head struct {
 	turn                  wave
 }
 
-func newHead(m Motion, seed uint64) *head {
-	rng := rand.New(rand.NewPCG(seed, 4242))
+func newHead(m Motion, seed, path uint64) *head {
+	rng := rand.New(rand.NewPCG(seed, 4242+path))
 	return &head{motion: m,
 		x: newWave(rng, 0.22, 7), y: newWave(rng, 0.12, 9), z: newWave(rng, 0.06, 6),
 		tx: newWave(rng, 0.20, 8), tz: newWave(rng, 0.10, 7), roll: newWave(rng, 0.03, 5), turn: newWave(rng, 1, 11)}
@@ -69,9 +71,17 @@ func newHead(m Motion, seed uint64) *head {
 // poseCW is where the camera is t seconds after the start: world (x along the skid, y into the hall, z
 // up, metres) to camera.
 func (h *head) poseCW(t float64) geom.Pose {
+	if h.motion == Tour {
+		return h.tour(t)
+	}
+	pan := 0.0
+	if h.motion == Pan && t > panAfter {
+		pan = 0.6 * math.Sin(2*math.Pi*(t-panAfter)/8)
+		t = panAfter + 0.5*(1-math.Exp(-2*(t-panAfter))) // the sway dies down within half a second
+	}
 	eye := geom.Vec3{0.1, -1.75, 1.42}
 	look := geom.Vec3{0.05, 0, 0.86}
-	roll, yaw := 0.0, 0.0
+	roll, yaw := 0.0, pan
 	if h.motion != Still {
 		eye = eye.Add(geom.Vec3{h.x.at(t), h.y.at(t), h.z.at(t)})
 		look = look.Add(geom.Vec3{h.tx.at(t), 0, h.tz.at(t)})
@@ -93,6 +103,22 @@ func (h *head) poseCW(t float64) geom.Pose {
 		}
 	}
 	return lookAt(eye, look, yaw, roll)
+}
+
+// panAfter is when, in seconds, the head of Pan stops moving and begins to turn.
+const panAfter = 4
+
+// tour walks a loop of 24 s through the room with the bob, the sway and the roll of a stride, and looks
+// ahead to what comes next.
+func (h *head) tour(t float64) geom.Pose {
+	const lap, stride = 24, 0.55 // seconds
+	a := 2 * math.Pi * t / lap
+	step := 2 * math.Pi * t / (2 * stride) // left and right
+	eye := geom.Vec3{-0.2 - 1.7*math.Cos(a), -2.2 + 0.55*math.Sin(a), 1.55}
+	look := geom.Vec3{-0.1 - 1.9*math.Cos(a+0.5), 0.5, 0.95}
+	eye = eye.Add(geom.Vec3{0.35 * h.x.at(t), 0.35*h.y.at(t) + 0.015*math.Sin(step), 0.02*math.Cos(2*step) + 0.3*h.z.at(t)})
+	look = look.Add(geom.Vec3{h.tx.at(t), 0, h.tz.at(t) + 0.015*math.Cos(2*step)})
+	return lookAt(eye, look, 0.01*math.Sin(step), h.roll.at(t)+0.025*math.Sin(step))
 }
 
 // lookAt is poseCW of a camera at eye that looks at a point, then turned by yaw (left) and roll.

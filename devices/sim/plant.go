@@ -50,7 +50,17 @@ func newPaints(rng *rand.Rand) paints {
 	}
 }
 
-func newPlant(seed uint64) (*plant, error) {
+// plain returns the paints freshly rolled on: a tenth of their grain, stains and joints is left.
+func (p paints) plain() paints {
+	const left = 0.1
+	for _, t := range []**texture{&p.floor, &p.wall, &p.ceiling, &p.blue, &p.green, &p.grey, &p.steel, &p.red, &p.yellow, &p.dark, &p.white,
+		&p.fins, &p.guard, &p.tape} {
+		*t = (*t).faded(left)
+	}
+	return p
+}
+
+func newPlant(seed uint64, light lighting, plain bool) (*plant, error) {
 	rng := rand.New(rand.NewPCG(seed, 0x9e3779b9))
 	signs, err := newSignwriter()
 	if err != nil {
@@ -59,11 +69,14 @@ func newPlant(seed uint64) (*plant, error) {
 	p := &plant{needle: paint(8, func(_, _ float64) (float64, float64, float64) { return 30, 28, 28 }),
 		skin: coat(rng, 206, 150, 122, 0.1), sleeve: coat(rng, 40, 62, 104, 0.4)}
 	c := newPaints(rng)
+	if plain {
+		c = c.plain()
+	}
 	p.hall(c, signs)
 	p.skid(c, signs)
 	p.piping(c, signs)
 	p.surroundings(c, signs)
-	p.static.bake(rng)
+	p.static.bake(rng, light)
 	return p, nil
 }
 

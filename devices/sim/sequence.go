@@ -2,10 +2,11 @@ package sim
 
 import (
 	"bufio"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
-	"image/color"
+	"image/jpeg"
 	"image/png"
 	"math"
 	"os"
@@ -14,10 +15,10 @@ import (
 	"sightline/vision/geom"
 )
 
-// WriteSequence renders frames of a world into a sequence folder: rgb/NNNNN.png, depth/NNNNN.png (uint16
-// millimetres, 0 where there is nothing), poses.txt (index tx ty tz qx qy qz qw, camera-to-world) and
-// camera.txt. progress is called after each frame.
-func WriteSequence(w *World, dir string, frames int, progress func(done int)) (err error) {
+// WriteSequence renders frames of a world into a sequence folder: rgb/NNNNN.png, or .jpg of a quality of
+// 1 to 100 where quality is not 0, depth/NNNNN.png (uint16 millimetres, 0 where there is nothing), poses.txt
+// (index tx ty tz qx qy qz qw, camera-to-world) and camera.txt. progress is called after each frame.
+func WriteSequence(w *World, dir string, frames, quality int, progress func(done int)) (err error) {
 	for _, d := range []string{"rgb", "depth"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o755); err != nil {
 			return err
@@ -36,10 +37,10 @@ func WriteSequence(w *World, dir string, frames int, progress func(done int)) (e
 	defer func() { err = errors.Join(err, poses.Flush(), f.Close()) }()
 	fmt.Fprintln(poses, "# index tx ty tz qx qy qz qw: camera-to-world, metres")
 	for i := range frames {
-		if err := writePNG(filepath.Join(dir, "rgb", fmt.Sprintf("%05d.png", i)), w.Picture(i)); err != nil {
+		if err := writePicture(filepath.Join(dir, "rgb", fmt.Sprintf("%05d", i)), w.Picture(i), quality); err != nil {
 			return err
 		}
-		if err := writePNG(filepath.Join(dir, "depth", fmt.Sprintf("%05d.png", i)), w.depthPicture(i)); err != nil {
+		if err := writePicture(filepath.Join(dir, "depth", fmt.Sprintf("%05d", i)), w.depthPicture(), 0); err != nil {
 			return err
 		}
 		wc := w.PoseCW(i).Inverse()
@@ -52,23 +53,32 @@ func WriteSequence(w *World, dir string, frames int, progress func(done int)) (e
 	return nil
 }
 
-func (w *World) depthPicture(frame int) *image.Gray16 {
-	d := w.Depth(frame)
+// depthPicture is the depth of the frame that was rendered last.
+func (w *World) depthPicture() *image.Gray16 {
 	img := image.NewGray16(image.Rect(0, 0, w.cam.Width, w.cam.Height))
-	for i, z := range d {
-		if z < 65 {
-			img.SetGray16(i%w.cam.Width, i/w.cam.Width, color.Gray16{Y: uint16(math.Round(z * 1000))})
+	for i, inv := range w.render.inv {
+		if inv > 1.0/65 {
+			binary.BigEndian.PutUint16(img.Pix[2*i:], uint16(math.Round(1000/float64(inv))))
 		}
 	}
 	return img
 }
 
-func writePNG(path string, img image.Image) (err error) {
-	f, err := os.Create(path)
+// writePicture writes a PNG, or a JPEG where a quality is given, and adds the ending to the path.
+func writePicture(path string, img image.Image, quality int) (err error) {
+	ending := ".png"
+	if quality > 0 {
+		ending = ".jpg"
+	}
+	f, err := os.Create(path + ending)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, f.Close()) }()
+	b := bufio.NewWriter(f)
+	defer func() { err = errors.Join(err, b.Flush(), f.Close()) }()
+	if quality > 0 {
+		return jpeg.Encode(b, img, &jpeg.Options{Quality: quality})
+	}
 	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	return enc.Encode(f, img)
+	return enc.Encode(b, img)
 }

@@ -83,17 +83,59 @@ func TestPictureIsOfAPlantRoom(t *testing.T) {
 }
 
 func TestOptionsAreChecked(t *testing.T) {
-	for _, spec := range []string{"sim:moon", "sim:plant?motion=fly", "sim:plant?seed=x", "sim:plant?size=9", "sim:plant?colour=1"} {
+	for _, spec := range []string{"sim:moon", "sim:plant?motion=fly", "sim:plant?seed=x", "sim:plant?size=9", "sim:plant?colour=1", "sim:plant?light=moon", "sim:plant?noise=-1", "sim:plant?path=-1", "sim:plant?blur=perhaps"} {
 		if _, err := ParseOptions(spec, 30); err == nil {
 			t.Errorf("%s was taken", spec)
 		}
 	}
-	o, err := ParseOptions("sim:plant?seed=3&motion=walk&hand=1&size=320x240", 25)
-	if err != nil || o.Seed != 3 || o.Motion != Walk || !o.Hand || o.Width != 320 || o.FPS != 25 {
+	o, err := ParseOptions("sim:plant?seed=3&motion=walk&hand=1&path=2&light=dim&plain=1&noise=0&blur=0&size=320x240", 25)
+	if err != nil || o.Seed != 3 || o.Motion != Walk || !o.Hand || o.Path != 2 || o.Light != Dim || !o.Plain || o.Noise >= 0 || !o.NoBlur || o.Width != 320 || o.FPS != 25 {
 		t.Errorf("got %+v, %v", o, err)
 	}
 	if _, err := NewWorld(Options{Width: 3, Height: 3}); err == nil {
 		t.Error("a camera of 3x3 pixels was built")
+	}
+}
+
+// TestOptionsChangeThePicture looks at one frame of the same plant on another visit, in another light and
+// in other paint.
+func TestOptionsChangeThePicture(t *testing.T) {
+	usual := world(t, Options{Seed: 5}).Picture(17)
+	for name, c := range map[string]struct {
+		o    Options
+		want float64 // grey levels of difference, at least
+	}{
+		"path":  {Options{Seed: 5, Path: 2}, 5},
+		"light": {Options{Seed: 5, Light: Dim}, 10},
+		"plain": {Options{Seed: 5, Plain: true}, 3},
+	} {
+		if d := difference(usual, world(t, c.o).Picture(17)); d < c.want {
+			t.Errorf("%s: differs by only %.2f grey levels", name, d)
+		}
+	}
+}
+
+// TestNoiseIsAsAsked compares a picture with noise against the one without.
+func TestNoiseIsAsAsked(t *testing.T) {
+	w := world(t, Options{Seed: 5, Noise: 3})
+	noisy := w.Picture(17)
+	w.lens.noise = 0
+	// The mean of |x| of a normal distribution is sqrt(2/pi) of its deviation.
+	got := difference(w.Picture(17), noisy) / math.Sqrt(2/math.Pi)
+	if want := 3 * usualNoise; math.Abs(got-want) > 0.15*want {
+		t.Errorf("deviation %.2f grey levels, want %.2f", got, want)
+	}
+}
+
+// TestPanOnlyTurns wants no parallax after the head has come to rest.
+func TestPanOnlyTurns(t *testing.T) {
+	h := newHead(Pan, 3, 0)
+	a, b := h.poseCW(7), h.poseCW(9)
+	if d := a.Centre().Sub(b.Centre()).Norm(); d > 0.001 {
+		t.Errorf("the camera moved by %.4f m while it should only turn", d)
+	}
+	if w := geom.LogSO3(b.R.Mul(a.R.Transpose())).Norm(); w < 0.3 {
+		t.Errorf("it turned by only %.2f radians", w)
 	}
 }
 

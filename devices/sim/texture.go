@@ -33,12 +33,34 @@ func newTexture(img *image.RGBA) *texture {
 			l.y[i], l.cb[i], l.cr[i] = color.RGBToYCbCr(c.R, c.G, c.B)
 		}
 	}
+	return pyramid(l)
+}
+
+func pyramid(l level) *texture {
 	t := &texture{levels: []level{l}}
 	for l.w > 2 && l.h > 2 {
 		l = l.half()
 		t.levels = append(t.levels, l)
 	}
 	return t
+}
+
+// faded returns the texture with only a share of its contrast left about its mean colour.
+func (t *texture) faded(left float64) *texture {
+	top := t.levels[0]
+	fade := func(p []uint8) []uint8 {
+		sum := 0.0
+		for _, v := range p {
+			sum += float64(v)
+		}
+		mean := sum / float64(len(p))
+		out := make([]uint8, len(p))
+		for i, v := range p {
+			out[i] = clamp8(mean + left*(float64(v)-mean) + 0.5)
+		}
+		return out
+	}
+	return pyramid(level{w: top.w, h: top.h, y: fade(top.y), cb: fade(top.cb), cr: fade(top.cr)})
 }
 
 func (l level) half() level {

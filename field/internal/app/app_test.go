@@ -300,7 +300,7 @@ func TestSourceEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	if err := sim.WriteSequence(w, dir, 45, func(int) {}); err != nil {
+	if err := sim.WriteSequence(w, dir, 45, 0, func(int) {}); err != nil {
 		t.Fatal(err)
 	}
 	f := startField(t, "ends", "seq:"+dir)
