@@ -18,13 +18,16 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.0
 SOURCE ?= sim:plant?seed=7&hand=1
 FOR    ?= 60s
 
+# The table of the tracker: make bench-vision VISION='--only turns --no-sync'.
+VISION ?=
+
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo test race fuzz bench lint clean
+.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench lint clean
 
 help: ## List the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
 
 deps: ## Install the Debian packages that are missing
 	@missing=; for p in $(PACKAGES); do \
@@ -48,6 +51,12 @@ build: deps ## Build all programs into bin/
 demo: build ## Run relay, plant, field and expert for a minute; leaves pictures, recordings and a report in out/
 	bin/rig --source '$(SOURCE)' --for $(FOR)
 
+bench-vision: build ## Measure the tracker over real and simulated sequences: one table (first time: ten minutes of rendering)
+	bin/rig vision $(VISION)
+
+bench-vision-hour: build ## Measure the tracker over an hour of frames, about half an hour
+	bin/rig vision --only hour --hour 1h $(VISION)
+
 test: build ## Run all tests
 	go vet ./...
 	go test -timeout 15m ./...
@@ -69,4 +78,4 @@ lint: deps ## go vet, gofmt, staticcheck
 	GOFLAGS= go run $(STATICCHECK) -tags $(TAGS) ./...
 
 clean: ## Remove what was built and left
-	rm -rf bin out
+	rm -rf bin out .cache/sequences

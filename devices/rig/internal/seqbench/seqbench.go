@@ -1,0 +1,176 @@
+// Package seqbench measures the tracker over sequences with known truth, real and simulated, and makes one
+// table of it. It knows the tracker only as the replay program: by its command line and the files it leaves.
+package seqbench
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+)
+
+// Config is the command line of rig vision.
+type Config struct {
+	Replay    string        `default:"bin/replay" help:"The replay program."`
+	Bridge    string        `default:"bin/bridge" help:"The bridge program, which renders sequences."`
+	Data      string        `default:"../shared/data" help:"Folder with the real sequences desk and walk; what is absent is left out."`
+	Sequences string        `default:".cache/sequences" help:"Where rendered sequences are kept and found again. Remove it (make clean) after a change of the simulation."`
+	Sequence  []string      `type:"existingdir" help:"Measure this sequence folder as well (rgb, depth, poses.txt, camera.txt). May be given again."`
+	Only      string        `help:"Only rows whose name matches this regular expression; 'folder' is those of --sequence."`
+	Hour      time.Duration `default:"2m" help:"How much of an hour the last row plays; 1h is 108,000 frames."`
+	Sync      bool          `default:"true" negatable:"" help:"Map in step with the frames, so that a run repeats exactly; the time of a frame then includes its mapping."`
+	JSON      string        `name:"json" help:"Write the table as JSON here."`
+	Keep      string        `help:"Leave each row's anchors, marks and trajectory under this folder."`
+}
+
+// Result is one row of the table, measured. Error is set, and nothing else, where the row could not be run.
+type Result struct {
+	Name   string `json:"name"`
+	Error  string `json:"error,omitempty"`
+	Source string `json:"source"`
+	Frames int    `json:"frames"`
+	// Tracked is the share of frames with a pose; FirstPose is the first of them, -1 where there is none.
+	Tracked   number `json:"tracked"`
+	FirstPose int    `json:"first_pose"`
+	Score
+	// Trajectory is the root mean square error of the camera's place in mm after a similarity.
+	Trajectory number  `json:"trajectory_rmse_mm"`
+	Returns    Returns `json:"returns"`
+	FrameP50   number  `json:"frame_ms_p50"`
+	FrameP95   number  `json:"frame_ms_p95"`
+	CPU        number  `json:"cpu_s"`
+	PeakMB     number  `json:"peak_mb"`
+}
+
+type bench struct {
+	cfg      Config
+	progress io.Writer
+}
+
+// Run renders what is missing, runs the rows one after the other, because time is measured, and writes the
+// table. The error says which rows could not be run.
+func Run(ctx context.Context, cfg Config, out, progress io.Writer) error {
+	b := &bench{cfg: cfg, progress: progress}
+	all, err := b.choose()
+	if err != nil {
+		return err
+	}
+	if err := b.render(ctx, all); err != nil {
+		return err
+	}
+	t := newTable(out)
+	var results []Result
+	var failed []error
+	for _, r := range all {
+		res, err := b.measure(ctx, r)
+		if err != nil {
+			failed = append(failed, fmt.Errorf("%s: %w", r.Name, err))
+			res = Result{Name: r.Name, Source: r.Source, Error: err.Error()}
+		}
+		t.row(res)
+		results = append(results, res)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	t.legend()
+	if cfg.JSON != "" {
+		data, err := json.MarshalIndent(results, "", "  ")
+		failed = append(failed, err)
+		failed = append(failed, os.WriteFile(cfg.JSON, append(data, '\n'), 0o644))
+	}
+	return errors.Join(failed...)
+}
+
+// choose returns the rows to run.
+func (b *bench) choose() ([]Row, error) {
+	only, err := regexp.Compile(b.cfg.Only)
+	if err != nil {
+		return nil, fmt.Errorf("--only: %w", err)
+	}
+	if b.cfg.Hour < 10*time.Second || b.cfg.Hour > time.Hour {
+		return nil, fmt.Errorf("--hour %v: want 10s to 1h", b.cfg.Hour)
+	}
+	all := rows(b.cfg.Data, b.cfg.Hour)
+	for _, dir := range b.cfg.Sequence {
+		all = append(all, Row{Name: "folder " + filepath.Base(dir), Source: dir, FPS: 30, Per: 8, Seed: 1})
+	}
+	var chosen []Row
+	for _, r := range all {
+		if !only.MatchString(r.Name) {
+			continue
+		}
+		if _, err := os.Stat(r.Source); !r.simulated() && err != nil {
+			fmt.Fprintf(b.progress, "%s is left out: %s is absent\n", r.Name, r.Source)
+			continue
+		}
+		chosen = append(chosen, r)
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("--only %q matches no row", b.cfg.Only)
+	}
+	return chosen, nil
+}
+
+// measure runs one row.
+func (b *bench) measure(ctx context.Context, r Row) (Result, error) {
+	dir, err := b.workFolder(r)
+	if err != nil {
+		return Result{}, err
+	}
+	if b.cfg.Keep == "" {
+		defer os.RemoveAll(dir)
+	}
+	s, err := openSequence(b.folder(r))
+	if err != nil {
+		return Result{}, err
+	}
+	if r.Loop > 0 {
+		looped := filepath.Join(dir, "loop")
+		if err := loop(s, r.Frames, r.Loop, looped); err != nil {
+			return Result{}, err
+		}
+		defer os.RemoveAll(looped)
+		if s, err = openSequence(looped); err != nil {
+			return Result{}, err
+		}
+	}
+	anchors, err := s.pick(r.plan(s.last))
+	if err != nil {
+		return Result{}, err
+	}
+	fmt.Fprintf(b.progress, "%s: %d frames, %d marks\n", r.Name, s.last+1, len(anchors))
+	run, err := b.replay(ctx, s, r, anchors, dir)
+	if err != nil {
+		return Result{}, err
+	}
+	return summarize(s, r, anchors, run)
+}
+
+func (b *bench) workFolder(r Row) (string, error) {
+	if b.cfg.Keep == "" {
+		return os.MkdirTemp("", "seqbench")
+	}
+	dir := filepath.Join(b.cfg.Keep, regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(r.Name, "-"))
+	return dir, os.MkdirAll(dir, 0o755)
+}
+
+func summarize(s *sequence, r Row, anchors []anchor, run *replayed) (Result, error) {
+	all, err := s.judge(anchors, run.shown)
+	if err != nil {
+		return Result{}, err
+	}
+	first := run.firstPose()
+	res := Result{Name: r.Name, Source: r.Source, Frames: run.frames, Tracked: share(len(run.poses), run.frames), FirstPose: first,
+		Score: score(all, anchors, r.FPS), Trajectory: 1000 * s.trajectoryError(run.poses),
+		FrameP50: run.p50, FrameP95: run.p95, CPU: number(run.cpu), PeakMB: number(run.peak)}
+	if first >= 0 {
+		res.Returns = returns(moments(all, anchors, r.Delay, first, run.poses), r.FPS)
+	}
+	return res, nil
+}
