@@ -39,6 +39,7 @@ var edges = []edge{
 	{"github.com/ebitenui/ebitenui", []string{"field/internal/shell", "expert/internal/shell"}, "widgets belong to the window"},
 	{"github.com/pion/webrtc", []string{"relay"}, "who takes part speaks through relay/client"},
 	{"github.com/pion/rtp", []string{"relay"}, "packets end at relay/client"},
+	{"github.com/golang-jwt/jwt", []string{"relay/internal/auth"}, "who may enter is decided in one place"},
 	{"github.com/nats-io", []string{"relay/internal"}, "the log is the relay's; others read it over their data channel"},
 	{"github.com/mochi-mqtt", []string{"relay/internal", "devices/mqtt"}, "the embedded broker is the relay's"},
 }
@@ -73,7 +74,7 @@ var bans = []ban{
 
 // withoutCgo must build with CGO_ENABLED=0.
 var withoutCgo = []string{"./relay/...", "./annotate/...", "./assets/...", "./devices/mqtt/...", "./devices/sim/...", "./devices/bridge/...",
-	"./vision", "./vision/geom", "./vision/camera", "./vision/solve", "./vision/mapping", "./vision/track"}
+	"./vision", "./vision/geom", "./vision/camera", "./vision/solve", "./vision/mapping", "./vision/track", "./vision/marker"}
 
 func root(t *testing.T) string {
 	t.Helper()
