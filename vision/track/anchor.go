@@ -45,6 +45,8 @@ type anchor struct {
 	frame  *frame
 	tries  int // how often seeds were sown
 	seen   int // version of the map it was last placed in
+	// measured are the surfaces at the samples of the mark, as far as pictures have told.
+	measured map[int]measurement
 }
 
 // lateralSigma is the error across the ray, in pixels. How exactly a person points is not part of it: the
@@ -57,7 +59,7 @@ func (t *Tracker) Place(id string, captured int64, pixels []geom.Vec2) {
 	if _, has := t.anchors[id]; !has {
 		t.order = append(t.order, id)
 	}
-	a := &anchor{Placement: Placement{ID: id}, pixels: slices.Clone(pixels)}
+	a := &anchor{Placement: Placement{ID: id}, pixels: slices.Clone(pixels), measured: map[int]measurement{}}
 	t.anchors[id] = a
 	f := t.find(captured)
 	if f == nil {
@@ -100,6 +102,7 @@ func (t *Tracker) refreshAnchors() {
 	if t.snapshot == nil {
 		return
 	}
+	t.budget = measureMost
 	renewed := 0
 	for _, id := range t.order {
 		a := t.anchors[id]
@@ -112,6 +115,9 @@ func (t *Tracker) refreshAnchors() {
 
 // renewMost is how many marks are placed anew in one frame: it bounds the time.
 const renewMost = 2
+
+// measureMost is how many surfaces are measured again in one frame: each takes a few milliseconds.
+const measureMost = 1
 
 // renew places a mark in the map as it is now.
 func (t *Tracker) renew(a *anchor) {
@@ -127,7 +133,7 @@ func (t *Tracker) renew(a *anchor) {
 		a.tries++
 		t.sow(a)
 	}
-	points, ok := t.drape(a.frame, a.pixels)
+	points, ok := t.drape(a)
 	if !ok {
 		if a.State != Placed || a.Map != t.snapshot.Name {
 			a.State, a.Reason, a.Points = Waiting, "surface without texture: move sideways, or mark a spot beside it", nil
@@ -144,25 +150,25 @@ func (t *Tracker) renew(a *anchor) {
 const drapeSamples = 16
 
 // drape lays the pixels of a mark on the surface that its frame sees; false where a part of it is unknown.
-func (t *Tracker) drape(f *frame, pixels []geom.Vec2) ([]Point, bool) {
-	support := t.depthsIn(f)
-	step := (len(pixels) + drapeSamples - 1) / drapeSamples
+func (t *Tracker) drape(a *anchor) ([]Point, bool) {
+	support := t.depthsIn(a.frame)
+	step := (len(a.pixels) + drapeSamples - 1) / drapeSamples
 	var known []mapping.Surface
-	for i := 0; i < len(pixels)+step-1; i += step {
-		s, ok := t.surfaceAt(f, pixels[min(i, len(pixels)-1)], support)
+	for i := 0; i < len(a.pixels)+step-1; i += step {
+		s, ok := t.surfaceAt(a, min(i, len(a.pixels)-1), support)
 		if !ok {
 			return nil, false
 		}
 		known = append(known, s)
 	}
-	points := make([]Point, len(pixels))
-	for i, px := range pixels {
+	points := make([]Point, len(a.pixels))
+	for i, px := range a.pixels {
 		k := i / step
 		s := known[k]
 		if k+1 < len(known) {
 			s = between(s, known[k+1], float64(i%step)/float64(step))
 		}
-		points[i] = t.pointOn(f, px, s)
+		points[i] = t.pointOn(a.frame, px, s)
 	}
 	return points, true
 }
@@ -250,15 +256,6 @@ func mean9(g *image.Gray, p geom.Vec2) float64 {
 		sum += int(row[0]) + int(row[1]) + int(row[2])
 	}
 	return float64(sum) / 9
-}
-
-// surfaceAt is the surface that a pixel of a frame sees.
-func (t *Tracker) surfaceAt(f *frame, px geom.Vec2, support []mapping.Support) (mapping.Surface, bool) {
-	n := t.cam.Normalize(px)
-	fits := mapping.FitSurfaces(n, t.apart(f, px, support))
-	t.compareLooks(f, n, fits)
-	s, ok := mapping.Decide(fits)
-	return s, ok && s.Inv > 0
 }
 
 // pointOn is the world point where the ray of a pixel meets the surface found there.

@@ -85,6 +85,7 @@ type Tracker struct {
 	seen     int64 // capture time of the last frame whose pose was known
 	anchors  map[string]*anchor
 	order    []string
+	budget   int // how many surfaces may still be measured in this frame
 	times    Stages
 }
 

@@ -1,0 +1,183 @@
+package stereo
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"sightline/vision/geom"
+	"sightline/vision/mapping"
+)
+
+// The search along the ray.
+const (
+	// coarse and fine are the steps of the search, in pixels of the view that moves most by depth.
+	coarse, fine = 0.7, 0.15
+	// mostSteps bounds the time of the coarse search.
+	mostSteps = 160
+	// fineReach is how far, in coarse steps, a maximum of the coarse search is looked at finely.
+	fineReach = 2
+	// modes is how many maxima are looked at.
+	modes = 3
+	// anywhere is the probability that a depth has nothing to do with the candidates.
+	anywhere = 0.1
+	// poseError is the standard deviation in pixels of where the poses put a point in another view.
+	poseError = 0.25
+)
+
+// Depth measures the surface under the patch. candidates are the surfaces that the landmarks around
+// suggest, which say where to look and what to believe where the pictures cannot tell; around is the usual
+// inverse depth of the scene, for where there are none. The candidate returned carries, as its Weight, the probability that
+// it is the right one; its variance includes the others. False where no view sees the patch from aside.
+func (p *Patch) Depth(views []View, candidates []mapping.Candidate, around float64) (mapping.Candidate, bool) {
+	targets := make([]target, 0, len(views))
+	gain := 0.0 // pixels per unit of inverse depth, of the view that moves most
+	for _, v := range views {
+		targets = append(targets, p.target(v))
+		gain = math.Max(gain, p.shift(v, around))
+	}
+	if len(targets) == 0 || gain == 0 {
+		return mapping.Candidate{}, false
+	}
+	prior := newPrior(candidates, around)
+	lo, hi := prior.span()
+	step := math.Max(coarse/gain, (hi-lo)/mostSteps)
+	var grid []hypothesis
+	for inv := lo; inv <= hi; inv += step {
+		grid = append(grid, p.judge(targets, prior, inv))
+	}
+	return p.conclude(targets, prior, peaks(grid), step, gain)
+}
+
+// hypothesis is a surface and the logarithm of what speaks for it.
+type hypothesis struct {
+	mapping.Surface
+	log float64
+}
+
+func (p *Patch) judge(targets []target, prior prior, inv float64) hypothesis {
+	h := hypothesis{Surface: mapping.Surface{Inv: inv, Slope: prior.slope(inv)}, log: math.Log(prior.density(inv))}
+	for i := range targets {
+		if e, ok := p.against(&targets[i], h.Surface); ok {
+			h.log -= e
+		} else {
+			h.log -= most / 2 // a view that does not see it neither speaks for nor against it
+		}
+	}
+	return h
+}
+
+// peaks are the best maxima of a search, the best first.
+func peaks(grid []hypothesis) []hypothesis {
+	var out []hypothesis
+	for i, h := range grid {
+		if (i == 0 || h.log > grid[i-1].log) && (i == len(grid)-1 || h.log >= grid[i+1].log) {
+			out = append(out, h)
+		}
+	}
+	slices.SortFunc(out, func(a, b hypothesis) int { return cmp.Compare(b.log, a.log) })
+	return out[:min(len(out), modes)]
+}
+
+// conclude looks at each maximum finely and sums the probabilities: the mean and the variance of the best
+// one, and the variance that the others add.
+func (p *Patch) conclude(targets []target, prior prior, best []hypothesis, step, gain float64) (mapping.Candidate, bool) {
+	if len(best) == 0 {
+		return mapping.Candidate{}, false
+	}
+	h := math.Min(fine/gain, step/2)
+	reach := min(int(math.Ceil(fineReach*step/h)), 40)
+	top := math.Inf(-1)
+	var all [modes][]hypothesis
+	for k, b := range best {
+		for i := -reach; i <= reach; i++ {
+			inv := b.Inv + float64(i)*h
+			if inv <= 0 {
+				continue
+			}
+			f := p.judge(targets, prior, inv)
+			all[k] = append(all[k], f)
+			top = math.Max(top, f.log)
+		}
+	}
+	var mass, mean, square [modes]float64
+	total, first := 0.0, 0
+	for k := range best {
+		for _, f := range all[k] {
+			w := math.Exp(f.log - top)
+			mass[k] += w
+			mean[k] += w * f.Inv
+			square[k] += w * f.Inv * f.Inv
+		}
+		total += mass[k]
+		if mass[k] > mass[first] {
+			first = k
+		}
+	}
+	m := mean[first] / mass[first]
+	out := mapping.Candidate{Weight: mass[first] / total, Surface: mapping.Surface{Inv: m, Slope: prior.slope(m)}}
+	out.Var = math.Max(0, square[first]/mass[first]-m*m) + (poseError/gain)*(poseError/gain)
+	for k := range best {
+		if d := mean[k]/mass[k] - m; k != first && mass[k] > 0 {
+			out.Var += mass[k] / total * d * d
+		}
+	}
+	return out, true
+}
+
+// shift is by how many pixels the patch's centre moves in a view per unit of inverse depth.
+func (p *Patch) shift(v View, inv float64) float64 {
+	ray := v.PoseBA.R.MulVec(geom.Vec3{p.n[0], p.n[1], 1})
+	a, okA := p.cam.Project(ray.Add(v.PoseBA.T.Scale(0.98 * inv)))
+	b, okB := p.cam.Project(ray.Add(v.PoseBA.T.Scale(1.02 * inv)))
+	if !okA || !okB {
+		return 0
+	}
+	return b.Sub(a).Norm() / (0.04 * inv)
+}
+
+// prior is what the landmarks around say of the depth: a mixture of the candidates, by their weights, and
+// of anything at all.
+type prior struct {
+	candidates []mapping.Candidate
+	total      float64
+	around     float64
+}
+
+func newPrior(candidates []mapping.Candidate, around float64) prior {
+	p := prior{candidates: candidates, around: around}
+	for _, c := range candidates {
+		p.total += c.Weight
+	}
+	return p
+}
+
+// span is where to look: half as far and twice as near as the candidates, and the scene's usual depth.
+func (p prior) span() (lo, hi float64) {
+	lo, hi = p.around/2, p.around*2
+	for _, c := range p.candidates {
+		lo, hi = math.Min(lo, c.Inv*0.7), math.Max(hi, c.Inv*1.4)
+	}
+	return lo, hi
+}
+
+func (p prior) density(inv float64) float64 {
+	lo, hi := p.span()
+	d := anywhere / (hi - lo)
+	for _, c := range p.candidates {
+		z := (inv - c.Inv) * (inv - c.Inv) / c.Var
+		d += (1 - anywhere) * c.Weight / p.total * math.Exp(-z/2) / math.Sqrt(2*math.Pi*c.Var)
+	}
+	return d
+}
+
+// slope is that of the candidate nearest in depth, or of a surface that faces the camera.
+func (p prior) slope(inv float64) geom.Vec2 {
+	best, slope := 0.15*inv, geom.Vec2{}
+	for _, c := range p.candidates {
+		if d := math.Abs(c.Inv - inv); d < best {
+			best, slope = d, c.Slope
+		}
+	}
+	return slope
+}

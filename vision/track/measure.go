@@ -1,0 +1,114 @@
+package track
+
+import (
+	"math"
+	"slices"
+
+	"sightline/vision/geom"
+	"sightline/vision/mapping"
+	"sightline/vision/stereo"
+)
+
+// measurement is what the pictures told of the surface under a pixel of a mark.
+type measurement struct {
+	mapping.Surface
+	unit float64 // of the map it was measured in
+	// parallax is by how many pixels the spot moved between the views it was measured from.
+	parallax float64
+}
+
+// Limits of measuring.
+const (
+	// leastParallax and mostParallax bound, in pixels, by how much a view may be moved against the mark's: below
+	// there is nothing to measure, above the patch looks different.
+	leastParallax, mostParallax = 3.0, 80.0
+	// lookViews is how many views are compared.
+	lookViews = 6
+	// betterParallax is how much wider the views must be for a surface to be measured again.
+	betterParallax = 1.3
+	// mostTurn is how far, in radians, a view may be turned against the mark's.
+	mostTurn = 0.5
+)
+
+// surfaceAt is the surface under pixel i of a mark: as measured from pictures, or as the landmarks around
+// suggest where there is nothing to measure with yet.
+func (t *Tracker) surfaceAt(a *anchor, i int, support []mapping.Support) (mapping.Surface, bool) {
+	f, px := a.frame, a.pixels[i]
+	old, has := a.measured[i]
+	if has {
+		old = old.scaledTo(t.snapshot.Unit)
+	}
+	if f.grey != nil && (!has || t.budget > 0) {
+		views, parallax := t.viewsOf(f, px, old.Inv)
+		if len(views) > 0 && (!has || parallax > betterParallax*old.parallax) {
+			t.budget--
+			fits := mapping.FitSurfaces(t.cam.Normalize(px), t.apart(f, px, support))
+			if patch, ok := stereo.NewPatch(t.cam, f.grey, px); ok {
+				if c, ok := patch.Depth(views, fits, 1/t.medianDepth(f)); ok {
+					old, has = measurement{Surface: c.Surface, unit: t.snapshot.Unit, parallax: parallax}, true
+					a.measured[i] = old
+				}
+			}
+		}
+	}
+	if has {
+		return old.Surface, true
+	}
+	s, ok := mapping.Decide(mapping.FitSurfaces(t.cam.Normalize(px), t.apart(f, px, support)))
+	return s, ok && s.Inv > 0
+}
+
+// scaledTo returns the measurement in another unit of the same world.
+func (m measurement) scaledTo(unit float64) measurement {
+	k := m.unit / unit
+	m.Inv, m.Var, m.unit = m.Inv*k, m.Var*k*k, unit
+	m.Slope = m.Slope.Scale(k)
+	return m
+}
+
+// viewsOf picks, for a pixel of a frame, the views that see it from aside, from the least to the most
+// parallax, and returns that of the widest. inv is its inverse depth, or 0 for the scene's.
+func (t *Tracker) viewsOf(f *frame, px geom.Vec2, inv float64) ([]stereo.View, float64) {
+	if inv == 0 {
+		inv = 1 / t.medianDepth(f)
+	}
+	type moved struct {
+		stereo.View
+		parallax float64
+	}
+	var all []moved
+	n := t.cam.Normalize(px)
+	fromA := f.poseCW.Inverse()
+	add := func(g *frame, poseCW geom.Pose) {
+		poseBA := poseCW.Mul(fromA)
+		c := poseBA.Apply(geom.Vec3{n[0] / inv, n[1] / inv, 1 / inv})
+		turned := poseBA.R.MulVec(geom.Vec3{n[0], n[1], 1})
+		p, ok := t.cam.Project(c)
+		q, okFar := t.cam.Project(turned)
+		if !ok || !okFar || !t.cam.Contains(p, 4) || geom.LogSO3(poseBA.R).Norm() > mostTurn {
+			return
+		}
+		if d := p.Sub(q).Norm(); d > leastParallax && d < mostParallax {
+			all = append(all, moved{stereo.View{Grey: g.grey, PoseBA: poseBA}, d})
+		}
+	}
+	for _, k := range t.snapshot.Keyframes {
+		if g := t.keep[k.Captured]; g != nil && g.grey != nil && g.captured != f.captured {
+			add(g, k.PoseCW)
+		}
+	}
+	for i := 0; i < len(t.history); i += 3 {
+		if g := t.history[i]; g.tracked && g.world == t.snapshot.World && t.keep[g.captured] == nil && g.captured != f.captured {
+			add(g, g.scaledTo(t.snapshot.Unit))
+		}
+	}
+	if len(all) == 0 {
+		return nil, 0
+	}
+	slices.SortFunc(all, func(a, b moved) int { return int(math.Copysign(1, a.parallax-b.parallax)) })
+	out := make([]stereo.View, 0, lookViews)
+	for k := range min(lookViews, len(all)) {
+		out = append(out, all[len(all)-1-k*len(all)/min(lookViews, len(all))].View)
+	}
+	return out, all[len(all)-1].parallax
+}
