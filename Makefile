@@ -4,11 +4,11 @@
 TAGS   := gocv_specific_modules,gocv_calib3d,gocv_features2d,gocv_videoio,gocv_imgcodecs
 export GOFLAGS := -tags=$(TAGS)
 
-# What the build needs, and what the demo and the tests run: Xvfb, FFmpeg, mosquitto.
+# What the build needs, and what the demo and the tests run: Xvfb, FFmpeg, mosquitto, Chromium.
 BUILD_PACKAGES := gcc g++ pkg-config libopencv-dev libavformat-dev libavcodec-dev libavutil-dev \
 	libswscale-dev libswresample-dev libasound2-dev libgl1-mesa-dev libxcursor-dev libxi-dev \
 	libxinerama-dev libxrandr-dev libxxf86vm-dev
-RUN_PACKAGES := xvfb libgl1-mesa-dri ffmpeg mosquitto
+RUN_PACKAGES := xvfb libgl1-mesa-dri ffmpeg mosquitto chromium
 PACKAGES     := $(BUILD_PACKAGES) $(RUN_PACKAGES)
 SUDO         := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

@@ -21,6 +21,7 @@ import (
 type commands struct {
 	Serve  serve  `cmd:"" help:"Run the relay."`
 	Invite invite `cmd:"" help:"Print a link, and its QR code, that lets somebody into a room."`
+	Keys   keys   `cmd:"" help:"The keys that sign invitations."`
 }
 
 type serve struct {
@@ -40,6 +41,7 @@ type invite struct {
 	Room      string        `arg:"" help:"Letters, digits, - and _."`
 	Role      string        `required:"" enum:"field,expert,viewer" help:"field, expert or viewer."`
 	Name      string        `help:"The bearer's name, for people; the role by default."`
+	Rights    []string      `name:"right" enum:"publish,draw,record,moderate" help:"What the bearer may do: publish, draw, record, moderate. By default field and expert publish and draw."`
 	Expires   time.Duration `default:"12h" help:"For how long the link is good."`
 	Watch     []string      `placeholder:"AREA/MACHINE" help:"Machines whose telemetry the room gets when the bearer joins."`
 	URL       string        `name:"url" default:"http://127.0.0.1:8080" help:"Where the relay is reached."`
@@ -65,9 +67,11 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "relay:", err)
 		return 2
 	}
-	switch strings.Fields(parsed.Command())[0] {
+	switch words := strings.Fields(parsed.Command()); words[0] {
 	case "serve":
 		err = c.Serve.run(ctx, stdout, stderr)
+	case "keys":
+		err = c.Keys.run(words[1], stdout)
 	default:
 		err = c.Invite.run(stdout)
 	}
@@ -105,7 +109,7 @@ func (c invite) run(stdout io.Writer) error {
 	if name == "" {
 		name = c.Role
 	}
-	token, err := authority.Sign(auth.Grant{Room: c.Room, Role: c.Role, Name: name, Watch: c.Watch}, c.Expires)
+	token, err := authority.Sign(auth.Grant{Room: c.Room, Role: c.Role, Name: name, Rights: c.Rights, Watch: c.Watch}, c.Expires)
 	if err != nil {
 		return err
 	}

@@ -42,6 +42,25 @@ func TestInvite(t *testing.T) {
 	}
 }
 
+func TestKeys(t *testing.T) {
+	data := t.TempDir()
+	keys := func(args string, want string) {
+		t.Helper()
+		if _, out, errs := run(t.Context(), strings.Fields("keys "+args+" --data "+data)...); !strings.Contains(out+errs, want) {
+			t.Errorf("keys %s printed %q, want %q", args, out+errs, want)
+		}
+	}
+	keys("rotate", "key 1 signs now")
+	keys("rotate", "key 2 signs now")
+	keys("list", "1 verifies\n2 signs\n")
+	keys("remove 1", "")
+	keys("remove 2", "rotate first")
+	keys("remove x", "want a number")
+	if code, _, errs := run(t.Context(), "invite", "a", "--role", "viewer", "--right", "fly", "--data", data); code == 0 || !strings.Contains(errs, "right") {
+		t.Errorf("a right that is none: %q", errs)
+	}
+}
+
 func TestWhatCannotBe(t *testing.T) {
 	data := t.TempDir()
 	file := filepath.Join(data, "file")

@@ -11,7 +11,7 @@ import (
 // Log writes a member's message to the log. What is refused is told to the member, by the message's name.
 func (r *Room) Log(m Member, e wire.Envelope) {
 	who := m.Who()
-	if err := mayLog(who.Role, e.Kind); err != nil {
+	if err := mayLog(m, e.Kind); err != nil {
 		m.Tell(wire.Signal{Type: wire.SignalError, Code: wire.CodeForbidden, Text: err.Error(), Msg: e.Msg})
 		return
 	}

@@ -16,7 +16,7 @@ import (
 
 // Member is one connection of a participant. Its methods do not block.
 type Member interface {
-	Who() wire.Participant
+	Bearer
 	Tracks
 	SendLossy(channel string, data []byte) bool
 	Tell(wire.Signal)
@@ -26,6 +26,12 @@ type Member interface {
 	Echo(wire.Envelope)
 	// Replaced ends the connection: the same client has joined again.
 	Replaced()
+}
+
+// Bearer is somebody with rights.
+type Bearer interface {
+	Who() wire.Participant
+	May(right string) bool
 }
 
 // Tracks is how a member gets the tracks of others.

@@ -25,6 +25,7 @@ type conn struct {
 	ws   *websocket.Conn
 	room *openRoom
 	who  wire.Participant
+	may  func(right string) bool
 	peer *sfu.Peer
 
 	ctx  context.Context
@@ -75,7 +76,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		return // Accept has answered
 	}
 	ws.SetReadLimit(-1) // read has a limit of its own, which says so
-	c := &conn{s: s, ws: ws, room: o, out: make(chan wire.Signal, queuedOut), who: wire.Participant{
+	c := &conn{s: s, ws: ws, room: o, out: make(chan wire.Signal, queuedOut), may: grant.May, who: wire.Participant{
 		ID: participantID(grant, instance(r)), Name: grant.Name, Role: grant.Role, Online: true}}
 	c.ctx, c.fail = context.WithCancelCause(s.ctx)
 	if err := c.live(grant.Watch); err != nil {
@@ -104,9 +105,9 @@ func participantID(g auth.Grant, secret string) string {
 // live serves the connection until it ends.
 func (c *conn) live(watch []string) error {
 	var err error
-	c.peer, err = sfu.NewPeer(sfu.PeerConfig{Participant: c.who.ID, Settings: c.s.media.settings(), Rewrite: c.s.media.rewrite,
-		Log: c.s.log, Now: c.s.cfg.Now, Pool: c.s.pool, Send: c.Tell, OnUp: func(u *sfu.Up) { c.room.TrackUp(c, u) },
-		OnOpen: c.opened, OnMessage: c.message, OnFail: c.fail})
+	c.peer, err = sfu.NewPeer(sfu.PeerConfig{LinkConfig: sfu.LinkConfig{Participant: c.who.ID, Role: c.who.Role, Settings: c.s.media.settings(),
+		Rewrite: c.s.media.rewrite, Log: c.s.log, Now: c.s.cfg.Now, Pool: c.s.pool,
+		OnUp: func(u *sfu.Up) { c.room.TrackUp(c, u) }, OnFail: c.fail}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
 	if err != nil {
 		_ = c.ws.Close(websocket.StatusInternalError, "relay cannot open a peer connection")
 		return err

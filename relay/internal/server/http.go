@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"sightline/relay/internal/auth"
+	"sightline/relay/internal/page"
 	"sightline/relay/internal/room"
 )
 
@@ -15,8 +16,13 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /ws", s.serveSocket)
-	mux.HandleFunc("GET /join", serveJoin)
+	for _, name := range []string{"join", "publish", "watch"} {
+		mux.HandleFunc("GET /"+name, page.Serve(name+".html"))
+		mux.HandleFunc("GET /"+name+".js", page.Serve(name+".js"))
+	}
+	mux.HandleFunc("GET /rtc.js", page.Serve("rtc.js"))
 	mux.HandleFunc("GET /api/rooms", s.serveRooms)
+	s.handleGuests(mux)
 	return mux
 }
 
@@ -54,15 +60,4 @@ func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_ = json.NewEncoder(w).Encode(map[string]any{"rooms": list, "bad_machine_messages": s.hub.Bad()})
-}
-
-const joinPage = `<!doctype html><meta charset="utf-8"><title>Sightline</title>
-<p>This is an invitation to a Sightline session. Open it with the expert client: <code>expert "<span id=l></span>"</code>
-<script>document.getElementById("l").textContent = location.href</script>
-`
-
-// serveJoin is what a browser sees at a join link. The token is behind the #, so it is not sent here.
-func serveJoin(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write([]byte(joinPage))
 }

@@ -38,7 +38,7 @@ func (c *conn) message(channel string, data []byte) {
 	case channel == wire.ChannelPointer && e.Kind == wire.KindPing:
 		c.pong(e, now)
 	default:
-		if err := room.MaySend(c.who.Role, channel, e.Kind); err != nil {
+		if err := room.MaySend(c, channel, e.Kind); err != nil {
 			c.complain(wire.CodeForbidden, err)
 			return
 		}
@@ -65,6 +65,9 @@ func (c *conn) pong(e wire.Envelope, arrived int64) {
 
 // Who is the participant. It and what follows make a conn the room's Member.
 func (c *conn) Who() wire.Participant { return c.who }
+
+// May says whether the participant has a right.
+func (c *conn) May(right string) bool { return c.may(right) }
 
 // Subscribe begins to send a track.
 func (c *conn) Subscribe(u *sfu.Up) { c.peer.Subscribe(u) }

@@ -48,6 +48,7 @@ type Server struct {
 	media  *mediaPort
 	pool   *sfu.Pool
 	rooms  rooms
+	guests guests
 
 	listener net.Listener
 	http     *http.Server
@@ -66,6 +67,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1)}
+	s.guests.byID = map[string]*guest{}
 	s.rooms = rooms{s: s, open: map[string]*openRoom{}}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx); err != nil {

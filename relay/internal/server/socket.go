@@ -49,7 +49,7 @@ func (c *conn) handle(data []byte) {
 	}
 	switch m.Type {
 	case wire.SignalPublish:
-		if err := room.MayPublish(c.who.Role); err != nil && len(m.Tracks) > 0 {
+		if err := room.MayPublish(c); err != nil && len(m.Tracks) > 0 {
 			c.complain(wire.CodeForbidden, err)
 			m.Tracks = nil
 		}

@@ -6,10 +6,8 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
-	"sightline/relay/internal/media"
 	"sightline/relay/wire"
 )
 
@@ -40,7 +38,7 @@ func (p *Peer) openChannels() error {
 			return fmt.Errorf("open data channel %s: %w", c.label, err)
 		}
 		ch.OnMessage(func(m webrtc.DataChannelMessage) { p.cfg.OnMessage(c.label, m.Data) })
-		ch.OnClose(func() { p.cfg.OnFail(fmt.Errorf("data channel %s was closed", c.label)) })
+		ch.OnClose(func() { p.OnFail(fmt.Errorf("data channel %s was closed", c.label)) })
 		if c.reliable {
 			p.log = ch
 		} else {
@@ -97,21 +95,5 @@ func (p *Peer) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver)
 	if !ok {
 		return
 	}
-	ask := func() {
-		_ = p.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(remote.SSRC())}})
-	}
-	extension := media.ExtensionID(receiver.GetParameters().HeaderExtensions, wire.AbsCaptureTimeURI)
-	up := newUp(remote, extension, p.cfg.Pool, ask, p.cfg.Now)
-	up.Participant, up.Name = p.cfg.Participant, name.Name
-	p.cfg.OnUp(up)
-	p.spawn(func() { // sender reports: pion acts on them when they are read
-		for buf := make([]byte, 1500); ; {
-			if _, _, err := receiver.Read(buf); err != nil {
-				return
-			}
-		}
-	})
-	if !p.spawn(up.run) {
-		close(up.done)
-	}
+	p.take(remote, receiver, name.Name)
 }

@@ -2,7 +2,6 @@ package sfu
 
 import (
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -21,7 +20,8 @@ const queued = 512
 // when its track goes. pion sees it as a local track. Write is called by up tracks, the queue is emptied
 // by one goroutine of its own.
 type Down struct {
-	codec string
+	kind  webrtc.RTPCodecType
+	codec string // what it carries; empty: whatever the receiver takes
 	id    string
 	queue chan item
 
@@ -39,7 +39,7 @@ type Down struct {
 // item is a queued packet. first says that the stream goes on here after a break.
 type item struct {
 	packet *Packet
-	pool   *Pool
+	up     *Up
 	first  bool
 	moved  bool // another track begins
 }
@@ -48,13 +48,12 @@ type bound struct {
 	id        string
 	out       webrtc.TrackLocalWriter
 	ssrc      uint32
-	payload   uint8
+	payloads  map[string]uint8 // by codec
 	extension uint8
-	clock     uint32
 }
 
-func newDown(codec, id string, dropped *atomic.Int64) *Down {
-	return &Down{codec: codec, id: id, dropped: dropped, queue: make(chan item, queued)}
+func newDown(codec string, kind webrtc.RTPCodecType, id string, dropped *atomic.Int64) *Down {
+	return &Down{codec: codec, kind: kind, id: id, dropped: dropped, queue: make(chan item, queued)}
 }
 
 // attach begins to carry a track, from its next key frame on.
@@ -91,7 +90,7 @@ func (d *Down) Write(p *Packet) {
 	}
 	p.Retain()
 	select {
-	case d.queue <- item{packet: p, pool: d.up.Pool, first: d.waiting, moved: d.fresh}:
+	case d.queue <- item{packet: p, up: d.up, first: d.waiting, moved: d.fresh}:
 		d.waiting, d.fresh = false, false
 	default:
 		p.Release(d.up.Pool)
@@ -115,7 +114,7 @@ func (d *Down) run(stop <-chan struct{}) {
 				capture = it.packet.Capture
 				d.send(b, &h, capture[:], it)
 			}
-			it.packet.Release(it.pool)
+			it.packet.Release(it.up.Pool)
 		case <-stop:
 			return
 		}
@@ -124,13 +123,13 @@ func (d *Down) run(stop <-chan struct{}) {
 
 func (d *Down) send(b *bound, h *rtp.Header, capture []byte, it item) {
 	if it.first {
-		d.out.resume(&it.packet.Header, it.moved, it.packet.Arrived, b.clock)
+		d.out.resume(&it.packet.Header, it.moved, it.packet.Arrived, it.up.ClockRate)
 	}
 	seq, ts, ok := d.out.next(&it.packet.Header, it.packet.Arrived)
 	if !ok {
 		return
 	}
-	*h = rtp.Header{Version: 2, Marker: it.packet.Header.Marker, PayloadType: b.payload, SequenceNumber: seq,
+	*h = rtp.Header{Version: 2, Marker: it.packet.Header.Marker, PayloadType: b.payloads[it.up.Codec], SequenceNumber: seq,
 		Timestamp: ts, SSRC: b.ssrc, Extensions: h.Extensions[:0]}
 	if b.extension != 0 {
 		_ = h.SetExtension(b.extension, capture)
@@ -163,16 +162,26 @@ var errCodec = errors.New("the receiver does not take this codec")
 
 // Bind is called by pion when the connection can carry the slot.
 func (d *Down) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b := &bound{id: c.ID(), out: c.WriteStream(), ssrc: uint32(c.SSRC()), payloads: map[string]uint8{},
+		extension: media.ExtensionID(c.HeaderExtensions(), wire.AbsCaptureTimeURI)}
+	var first *webrtc.RTPCodecParameters
 	for _, codec := range c.CodecParameters() {
-		if strings.EqualFold(codec.MimeType, d.codec) {
-			d.mu.Lock()
-			d.bound = &bound{id: c.ID(), out: c.WriteStream(), ssrc: uint32(c.SSRC()), payload: uint8(codec.PayloadType),
-				extension: media.ExtensionID(c.HeaderExtensions(), wire.AbsCaptureTimeURI), clock: codec.ClockRate}
-			d.mu.Unlock()
-			return codec, nil
+		name := canonicalCodec(codec.MimeType)
+		if _, ok := b.payloads[name]; ok || d.codec != "" && name != d.codec {
+			continue
+		}
+		b.payloads[name] = uint8(codec.PayloadType)
+		if first == nil {
+			first = &codec
 		}
 	}
-	return webrtc.RTPCodecParameters{}, errCodec
+	if first == nil {
+		return webrtc.RTPCodecParameters{}, errCodec
+	}
+	d.bound = b
+	return *first, nil
 }
 
 // Unbind is called by pion when the connection ends.
@@ -186,6 +195,17 @@ func (d *Down) Unbind(webrtc.TrackLocalContext) error {
 // ID names the slot.
 func (d *Down) ID() string { return d.id }
 
+// takes says whether the slot is bound and its receiver takes a codec.
+func (d *Down) takes(codec string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.bound == nil {
+		return false
+	}
+	_, ok := d.bound.payloads[codec]
+	return ok
+}
+
 // RID is empty: there is one layer.
 func (d *Down) RID() string { return "" }
 
@@ -193,9 +213,4 @@ func (d *Down) RID() string { return "" }
 func (d *Down) StreamID() string { return d.id }
 
 // Kind is video or audio, in pion's words.
-func (d *Down) Kind() webrtc.RTPCodecType {
-	if strings.HasPrefix(d.codec, "audio/") {
-		return webrtc.RTPCodecTypeAudio
-	}
-	return webrtc.RTPCodecTypeVideo
-}
+func (d *Down) Kind() webrtc.RTPCodecType { return d.kind }

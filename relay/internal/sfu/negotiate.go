@@ -42,7 +42,7 @@ func (p *Peer) addUp(t wire.SignalTrack) {
 	tr, err := p.pc.AddTransceiverFromKind(webrtc.NewRTPCodecType(t.Kind),
 		webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionRecvonly})
 	if err != nil {
-		p.cfg.OnFail(fmt.Errorf("take track %q: %w", t.Name, err))
+		p.OnFail(fmt.Errorf("take track %q: %w", t.Name, err))
 		return
 	}
 	p.ups = append(p.ups, upSlot{wire.SignalTrack{Name: t.Name, Kind: t.Kind, Up: true}, tr})
@@ -53,7 +53,7 @@ func (p *Peer) Subscribe(u *Up) {
 	p.do(func() {
 		i := slices.IndexFunc(p.slots, func(s *downSlot) bool { return s.up == nil && s.down.codec == u.Codec })
 		if i < 0 {
-			if i = p.addSlot(u.Codec); i < 0 {
+			if i = p.addSlot(u.Kind, u.Codec); i < 0 {
 				return
 			}
 		}
@@ -63,11 +63,11 @@ func (p *Peer) Subscribe(u *Up) {
 }
 
 // addSlot makes a media section for a codec.
-func (p *Peer) addSlot(codec string) int {
-	down := newDown(codec, fmt.Sprintf("slot-%d", len(p.slots)), &p.dropped)
+func (p *Peer) addSlot(kind, codec string) int {
+	down := newDown(codec, webrtc.NewRTPCodecType(kind), fmt.Sprintf("slot-%d", len(p.slots)), &p.dropped)
 	tr, err := p.pc.AddTransceiverFromTrack(down, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 	if err != nil {
-		p.cfg.Log.Error("cannot send a track", "codec", codec, "error", err)
+		p.Log.Error("cannot send a track", "codec", codec, "error", err)
 		return -1
 	}
 	p.slots = append(p.slots, &downSlot{down: down, transceiver: tr})
@@ -93,7 +93,7 @@ func (p *Peer) Unsubscribe(u *Up) {
 func (p *Peer) Answer(sdp string) {
 	p.do(func() {
 		if err := p.answer(sdp); err != nil {
-			p.cfg.OnFail(&SDPError{err})
+			p.OnFail(&SDPError{err})
 		}
 	})
 }
@@ -114,26 +114,40 @@ func (p *Peer) answer(sdp string) error {
 		return err
 	}
 	p.offering = false
+	p.attach()
+	return nil
+}
+
+// attach lets the slots carry what they are to carry, as far as it is negotiated and media can flow.
+func (p *Peer) attach() {
+	select {
+	case <-p.connected:
+	default:
+		return // loop comes here again
+	}
 	for _, s := range p.slots {
-		if s.up != nil && !s.attached && s.transceiver.Mid() != "" {
+		if s.up != nil && !s.attached && s.transceiver.Mid() != "" && !p.offering {
 			s.attached = true
 			s.down.attach(s.up)
 		}
 	}
-	return nil
 }
 
 // loop owns the negotiation: one offer at a time, and a new one when something has changed meanwhile.
 func (p *Peer) loop() {
 	tick := time.NewTicker(answerTime / 4)
 	defer tick.Stop()
+	connected := p.connected
 	for {
 		select {
 		case f := <-p.work:
 			f()
+		case <-connected:
+			connected = nil
+			p.attach()
 		case <-tick.C:
-			if p.offering && p.cfg.Now().Sub(p.offered) > answerTime {
-				p.cfg.OnFail(errors.New("no answer to the offer"))
+			if p.offering && p.Now().Sub(p.offered) > answerTime {
+				p.OnFail(errors.New("no answer to the offer"))
 			}
 		case <-p.stop:
 			return
@@ -141,7 +155,7 @@ func (p *Peer) loop() {
 		if p.began && p.dirty && !p.offering {
 			p.dirty = false
 			if err := p.offer(); err != nil {
-				p.cfg.OnFail(err)
+				p.OnFail(err)
 			}
 		}
 	}
@@ -152,20 +166,14 @@ func (p *Peer) offer() error {
 	if err != nil {
 		return fmt.Errorf("make an offer: %w", err)
 	}
-	gathered := webrtc.GatheringCompletePromise(p.pc)
-	if err := p.pc.SetLocalDescription(offer); err != nil {
-		return fmt.Errorf("make an offer: %w", err)
-	}
-	select {
-	case <-gathered:
-	case <-p.stop:
+	sdp, err := p.describe(offer)
+	if errors.Is(err, ErrClosed) {
 		return nil
 	}
-	sdp := p.pc.LocalDescription().SDP
-	if p.cfg.Rewrite != nil {
-		sdp = p.cfg.Rewrite(sdp)
+	if err != nil {
+		return fmt.Errorf("make an offer: %w", err)
 	}
-	p.offering, p.offered = true, p.cfg.Now()
+	p.offering, p.offered = true, p.Now()
 	p.cfg.Send(wire.Signal{Type: wire.SignalOffer, SDP: sdp, Tracks: p.table()})
 	return nil
 }

@@ -91,9 +91,9 @@ func (w *written) Write(b []byte) (int, error) { return len(b), nil }
 func TestSlowReceiverLosesUpToTheNextKeyFrame(t *testing.T) {
 	keys := 0
 	u := testUp(&keys)
-	d := newDown(media.H264, "slot-0", new(atomic.Int64))
+	d := newDown(media.H264, webrtc.RTPCodecTypeVideo, "slot-0", new(atomic.Int64))
 	out := &written{}
-	d.bound = &bound{out: out, clock: 90000}
+	d.bound = &bound{out: out}
 	d.attach(u)
 	send := func(seq int, key bool) {
 		p := testPacket(u, seq, key)
@@ -172,8 +172,8 @@ func BenchmarkForward(b *testing.B) {
 	u := testUp(&keys)
 	var stops []func()
 	for range 10 {
-		d := newDown(media.H264, "slot", new(atomic.Int64))
-		d.bound = &bound{out: discard{}, clock: 90000, extension: 1}
+		d := newDown(media.H264, webrtc.RTPCodecTypeVideo, "slot", new(atomic.Int64))
+		d.bound = &bound{out: discard{}, extension: 1}
 		d.attach(u)
 		stop := make(chan struct{})
 		go d.run(stop)

@@ -20,9 +20,9 @@ type Sink interface {
 
 // Up is a track that a participant publishes. Its methods may be called from any goroutine.
 type Up struct {
-	Participant, Name, Kind, Codec string
-	ClockRate                      uint32
-	Pool                           *Pool
+	Participant, Role, Name, Kind, Codec string
+	ClockRate                            uint32
+	Pool                                 *Pool
 
 	remote    *webrtc.TrackRemote
 	extension uint8

@@ -1,0 +1,76 @@
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+
+	"github.com/golang-jwt/jwt/v5"
+)
+
+// The roles of participants.
+const (
+	Field  = "field"
+	Expert = "expert"
+	Viewer = "viewer"
+)
+
+// The rights that a token may carry.
+const (
+	Publish  = "publish"  // send tracks
+	Draw     = "draw"     // write to the room log and point
+	Record   = "record"   // read the recordings of the room
+	Moderate = "moderate" // mute, remove, admit and lock
+)
+
+var (
+	roles  = []string{Field, Expert, Viewer}
+	rights = []string{Publish, Draw, Record, Moderate}
+)
+
+// Grant is what a token says: who may enter which room as what, and until when. Its ID names the
+// invitation.
+type Grant struct {
+	Room string `json:"room"`
+	Role string `json:"role"`
+	Name string `json:"name"`
+	// Rights are what the bearer may do. A viewer may chat without any.
+	Rights []string `json:"rights"`
+	// Watch are machines, "<area>/<machine>", whose telemetry the room gets when the bearer joins.
+	Watch []string `json:"watch,omitempty"`
+	jwt.RegisteredClaims
+}
+
+// DefaultRights are the rights of a role where an invitation names none.
+func DefaultRights(role string) []string {
+	if role == Viewer {
+		return []string{}
+	}
+	return []string{Publish, Draw}
+}
+
+// May says whether the bearer has a right.
+func (g Grant) May(right string) bool { return slices.Contains(g.Rights, right) }
+
+var roomName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+
+// Validate returns an error that names what is wrong with a grant, or nil.
+func (g Grant) Validate() error {
+	switch {
+	case !roomName.MatchString(g.Room):
+		return fmt.Errorf("room %.80q: letters, digits, - and _ only, 1 to 64", g.Room)
+	case !slices.Contains(roles, g.Role):
+		return fmt.Errorf("role %.40q: want field, expert or viewer", g.Role)
+	case g.Name == "" || len(g.Name) > 100:
+		return fmt.Errorf("name of %d bytes: want 1 to 100", len(g.Name))
+	case g.ExpiresAt == nil:
+		return errors.New("token without an expiry")
+	}
+	for _, r := range g.Rights {
+		if !slices.Contains(rights, r) {
+			return fmt.Errorf("right %.40q: want publish, draw, record or moderate", r)
+		}
+	}
+	return nil
+}

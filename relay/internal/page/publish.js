@@ -1,0 +1,25 @@
+"use strict";
+// Sends this device's camera and microphone by WHIP. ?codec=video/VP9 chooses the codec.
+const token = location.hash.slice(1);
+const query = new URLSearchParams(location.search);
+const state = document.getElementById("state");
+const say = text => { state.textContent = text; };
+let session;
+
+async function begin() {
+  const grant = grantOf(token);
+  document.getElementById("room").textContent = `${grant.room}: ${grant.name}`;
+  const media = await navigator.mediaDevices.getUserMedia({
+    video: {width: {ideal: 1280}, height: {ideal: 720}, facingMode: "environment"}, audio: true});
+  document.getElementById("own").srcObject = media;
+  const pc = new RTCPeerConnection({bundlePolicy: "max-bundle"});
+  for (const track of media.getTracks()) {
+    const t = pc.addTransceiver(track, {direction: "sendonly", streams: [media]});
+    if (track.kind === "video") prefer(t, query.get("codec"));
+  }
+  session = new Session(`${location.origin}/whip/${grant.room}`, token, pc, say);
+  await session.open();
+}
+
+document.getElementById("end").onclick = () => session && session.close().then(() => say("ended"));
+begin().catch(e => say("error: " + e.message));

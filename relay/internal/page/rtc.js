@@ -1,0 +1,97 @@
+// WHIP and WHEP in a browser: one offer, one answer; a lost path is renewed by an ICE restart.
+"use strict";
+
+function grantOf(token) {
+  const bytes = Uint8Array.from(atob(token.split(".")[1].replace(/-/g, "+").replace(/_/g, "/")), c => c.charCodeAt(0));
+  return JSON.parse(new TextDecoder().decode(bytes));
+}
+
+// iceServers reads Link headers (RFC 8288) with rel="ice-server".
+function iceServers(header) {
+  const servers = [];
+  for (const m of (header || "").matchAll(/<([^>]+)>([^<]*)/g)) {
+    const at = Object.fromEntries([...m[2].matchAll(/([\w-]+)="([^"]*)"/g)].map(a => [a[1], a[2]]));
+    if (at.rel === "ice-server") servers.push({urls: m[1], username: at.username, credential: at.credential});
+  }
+  return servers;
+}
+
+class Session {
+  constructor(address, token, pc, say) {
+    Object.assign(this, {address, token, pc, say});
+    pc.oniceconnectionstatechange = () => {
+      say(pc.iceConnectionState);
+      if (pc.iceConnectionState === "disconnected" || pc.iceConnectionState === "failed") this.restart();
+    };
+  }
+
+  async ask(method, address, type, body, match) {
+    const headers = {Authorization: "Bearer " + this.token};
+    if (type) headers["Content-Type"] = type;
+    if (match) headers["If-Match"] = match;
+    const r = await fetch(address, {method, headers, body});
+    if (!r.ok) throw new Error((await r.text()).trim() || r.statusText);
+    return r;
+  }
+
+  async open() {
+    const options = await this.ask("OPTIONS", this.address);
+    const servers = iceServers(options.headers.get("Link"));
+    if (servers.length) this.pc.setConfiguration({iceServers: servers});
+    await this.pc.setLocalDescription();
+    await gathered(this.pc);
+    const r = await this.ask("POST", this.address, "application/sdp", this.pc.localDescription.sdp);
+    this.resource = new URL(r.headers.get("Location"), this.address).href;
+    this.etag = r.headers.get("ETag");
+    this.answer = await r.text();
+    await this.pc.setRemoteDescription({type: "answer", sdp: this.answer});
+  }
+
+  // restart asks for a new path: after a change of network, without leaving the session.
+  async restart() {
+    if (this.restarting) return;
+    this.restarting = true;
+    try {
+      await this.pc.setLocalDescription(await this.pc.createOffer({iceRestart: true}));
+      await gathered(this.pc);
+      const fragment = this.pc.localDescription.sdp.split("\r\n").filter(l => /^a=(ice-ufrag|ice-pwd|candidate)/.test(l));
+      const r = await this.ask("PATCH", this.resource, "application/trickle-ice-sdpfrag", fragment.join("\r\n") + "\r\n", "*");
+      this.etag = r.headers.get("ETag");
+      const text = await r.text();
+      const value = key => text.match(new RegExp(`^a=${key}:(.*?)\\r?$`, "m"))[1];
+      this.answer = this.answer.replace(/^a=ice-ufrag:.*$/gm, "a=ice-ufrag:" + value("ice-ufrag"))
+        .replace(/^a=ice-pwd:.*$/gm, "a=ice-pwd:" + value("ice-pwd"));
+      await this.pc.setRemoteDescription({type: "answer", sdp: this.answer});
+    } catch (e) {
+      this.say("lost: " + e.message);
+    }
+    this.restarting = false;
+  }
+
+  async close() {
+    this.pc.oniceconnectionstatechange = null;
+    try {
+      if (this.resource) await this.ask("DELETE", this.resource);
+    } finally {
+      this.pc.close();
+    }
+  }
+}
+
+function gathered(pc) {
+  if (pc.iceGatheringState === "complete") return Promise.resolve();
+  return new Promise(done => {
+    const late = setTimeout(done, 2000);
+    pc.addEventListener("icegatheringstatechange", () => {
+      if (pc.iceGatheringState === "complete") { clearTimeout(late); done(); }
+    });
+  });
+}
+
+// prefer puts a codec first, "video/VP9" or "" for the browser's own order.
+function prefer(transceiver, mime) {
+  if (!mime) return;
+  const all = RTCRtpSender.getCapabilities("video").codecs;
+  const first = all.filter(c => c.mimeType.toLowerCase() === mime.toLowerCase());
+  transceiver.setCodecPreferences([...first, ...all.filter(c => /rtx/i.test(c.mimeType))]);
+}

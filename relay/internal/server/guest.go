@@ -1,0 +1,206 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"sightline/relay/internal/auth"
+	"sightline/relay/internal/sfu"
+	"sightline/relay/wire"
+)
+
+// guest is a session by WHIP or WHEP, and the room's Member. It lives from the answer to its offer until
+// its media path fails, it is deleted, or the relay closes.
+type guest struct {
+	s    *Server
+	id   string
+	room *openRoom
+	who  wire.Participant
+	may  func(right string) bool
+	want func(*sfu.Up) int // nil for who publishes
+	peer *sfu.Guest
+
+	ctx   context.Context
+	fail  context.CancelCauseFunc
+	ended chan struct{} // closed when all is over
+
+	mu    sync.Mutex
+	paths int // the network paths so far: the ETag
+}
+
+// guests are the sessions, by their IDs.
+type guests struct {
+	mu   sync.Mutex
+	byID map[string]*guest
+}
+
+func (g *guests) get(id string) *guest {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.byID[id]
+}
+
+func (g *guests) set(id string, to *guest) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if to == nil {
+		delete(g.byID, id)
+	} else {
+		g.byID[id] = to
+	}
+}
+
+// The path of a guest: how long its first connection may take, and how long a silent path is waited for,
+// so that its client can come over another.
+const (
+	guestConnects = 20 * time.Second
+	guestLost     = 5 * time.Second
+	guestFails    = 25 * time.Second
+)
+
+var errNoPath = errors.New("no media came: is UDP blocked?")
+
+// wanted scores what a watcher is to see: what was asked for; else the field's camera before others'.
+func wanted(participant, track string) func(*sfu.Up) int {
+	return func(u *sfu.Up) int {
+		switch {
+		case participant != "" && u.Participant != participant, track != "" && u.Name != track:
+			return -1
+		case u.Role == auth.Field:
+			return 2
+		case u.Role == auth.Expert:
+			return 1
+		}
+		return 0
+	}
+}
+
+// open answers the offer and brings the guest into its room.
+func (g *guest) open(ctx context.Context, grant auth.Grant, offer string) (answer string, err error) {
+	s := g.s
+	s.conns.Add(1)
+	if s.ctx.Err() != nil {
+		s.conns.Done()
+		return "", refusal{http.StatusServiceUnavailable, errClosing.Error()}
+	}
+	if g.room, err = s.rooms.enter(ctx, grant.Room); err != nil {
+		s.conns.Done()
+		return "", fmt.Errorf("open room: %w", err)
+	}
+	g.ctx, g.fail = context.WithCancelCause(s.ctx)
+	g.ended = make(chan struct{})
+	settings := s.media.settings()
+	settings.SetICETimeouts(guestLost, guestFails, iceKeep)
+	cfg := sfu.LinkConfig{Participant: g.who.ID, Role: g.who.Role, Settings: settings, Rewrite: s.media.rewrite,
+		Log: s.log, Now: s.cfg.Now, Pool: s.pool, OnUp: func(u *sfu.Up) { g.room.TrackUp(g, u) }, OnFail: g.fail}
+	if g.want == nil {
+		g.peer, answer, err = sfu.Ingest(cfg, offer)
+	} else {
+		g.peer, answer, err = sfu.Egress(cfg, offer, g.want)
+	}
+	if err != nil {
+		g.fail(err)
+		s.rooms.leave(grant.Room)
+		s.conns.Done()
+		return "", err
+	}
+	s.guests.set(g.id, g)
+	g.room.Join(g, grant.Watch)
+	s.log.Info("joined", "room", g.room.Name(), "id", g.who.ID, "name", g.who.Name, "role", g.who.Role, "by", g.protocol())
+	go g.live()
+	return answer, nil
+}
+
+func (g *guest) protocol() string {
+	if g.want == nil {
+		return "WHIP"
+	}
+	return "WHEP"
+}
+
+// live waits for the end.
+func (g *guest) live() {
+	defer g.s.conns.Done()
+	defer close(g.ended)
+	late := time.AfterFunc(guestConnects, func() {
+		select {
+		case <-g.peer.Connected():
+		default:
+			g.fail(errNoPath)
+		}
+	})
+	<-g.ctx.Done()
+	late.Stop()
+	reason, cause := "lost", context.Cause(g.ctx)
+	if errors.Is(cause, errLeft) {
+		reason = "left"
+	}
+	g.s.guests.set(g.id, nil)
+	g.room.Leave(g, reason)
+	g.peer.Close()
+	g.s.rooms.leave(g.room.Name())
+	g.s.log.Info(reason, "room", g.room.Name(), "id", g.who.ID, "name", g.who.Name, "reason", cause)
+}
+
+// etag names the network path that is negotiated.
+func (g *guest) etag() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return fmt.Sprintf(`"path-%d"`, g.paths)
+}
+
+// patch takes candidates of the path that match names, or, where match is *, new credentials.
+func (g *guest) patch(match string, f sfu.Fragment) (answer, etag string, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	etag = fmt.Sprintf(`"path-%d"`, g.paths)
+	switch match {
+	case "":
+		return "", "", refusal{http.StatusPreconditionRequired, "want If-Match: the session's ETag for candidates, * for a new path"}
+	case "*":
+		if answer, err = g.peer.Restart(f); err != nil {
+			return "", "", refusal{http.StatusConflict, "no new path: " + err.Error()}
+		}
+		g.paths++
+		g.s.log.Info("new path", "room", g.room.Name(), "id", g.who.ID, "name", g.who.Name)
+		return answer, fmt.Sprintf(`"path-%d"`, g.paths), nil
+	case etag:
+		if err := g.peer.Trickle(f); err != nil {
+			return "", "", refusal{http.StatusBadRequest, err.Error()}
+		}
+		return "", "", nil
+	}
+	return "", "", refusal{http.StatusPreconditionFailed, "the path is " + etag + " now"}
+}
+
+// Who is the participant. It and what follows make a guest the room's Member; it has no channel for
+// messages, so it hears none.
+func (g *guest) Who() wire.Participant { return g.who }
+
+// May says whether the participant has a right.
+func (g *guest) May(right string) bool { return g.may(right) }
+
+// Subscribe offers a track.
+func (g *guest) Subscribe(u *sfu.Up) { g.peer.Subscribe(u) }
+
+// Unsubscribe takes it away.
+func (g *guest) Unsubscribe(u *sfu.Up) { g.peer.Unsubscribe(u) }
+
+// SendLossy has nowhere to send.
+func (g *guest) SendLossy(string, []byte) bool { return true }
+
+// Tell has nowhere to tell.
+func (g *guest) Tell(wire.Signal) {}
+
+// Echo has nowhere to echo.
+func (g *guest) Echo(wire.Envelope) {}
+
+// Dropped counts the packets that the connection was too slow for.
+func (g *guest) Dropped() int64 { return g.peer.Dropped() }
+
+// Replaced ends the session for a newer one of the same client.
+func (g *guest) Replaced() { g.fail(errReplaced) }
