@@ -8,7 +8,7 @@ export GOFLAGS := -tags=$(TAGS)
 BUILD_PACKAGES := gcc g++ pkg-config libopencv-dev libavformat-dev libavcodec-dev libavutil-dev \
 	libswscale-dev libswresample-dev libasound2-dev libgl1-mesa-dev libxcursor-dev libxi-dev \
 	libxinerama-dev libxrandr-dev libxxf86vm-dev
-RUN_PACKAGES := xvfb libgl1-mesa-dri ffmpeg mosquitto chromium
+RUN_PACKAGES := xvfb libgl1-mesa-dri ffmpeg mosquitto chromium poppler-utils
 PACKAGES     := $(BUILD_PACKAGES) $(RUN_PACKAGES)
 SUDO         := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 

@@ -10,9 +10,18 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"sightline/field/internal/sheet"
+	"sightline/vision/opencv"
 )
 
-// Config is the command line.
+// commands is the command line: joining a session is what field does where no other command is named.
+type commands struct {
+	Join  Config        `cmd:"" default:"withargs" help:"Join a session: send the camera, keep the expert's marks on the machine (the default)."`
+	Sheet sheet.Command `cmd:"" help:"Print a board of tags for a machine, or a chessboard for a lens, as PDF."`
+}
+
+// Config is the command line of joining a session.
 type Config struct {
 	Relay  string  `required:"" help:"Where the relay is: http://127.0.0.1:8080, or a join link, which has the token in it."`
 	Token  string  `help:"The token, as relay invite prints it."`
@@ -39,7 +48,7 @@ type Config struct {
 // open is nil where this program cannot have a window: it then becomes the one that can. With a window it
 // must be called on the main goroutine.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Opener) int {
-	var c Config
+	var c commands
 	code := -1
 	parser, err := kong.New(&c, kong.Name("field"), kong.Description("Sightline's client for the technician: sends the camera, keeps the expert's marks on the machine."),
 		kong.Writers(stdout, stderr), kong.Exit(func(n int) { code = n }))
@@ -47,28 +56,38 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Open
 		fmt.Fprintln(stderr, "field:", err)
 		return 2
 	}
-	if _, err = parser.Parse(args); code >= 0 { // help was asked for
+	parsed, err := parser.Parse(args)
+	if code >= 0 { // help was asked for
 		return code
 	}
-	if err == nil {
-		err = c.check()
+	if err == nil && parsed.Command() == "join" {
+		err = c.Join.check()
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "field:", err)
 		return 2
 	}
-	if !c.Headless && open == nil {
-		fmt.Fprintln(stderr, "field:", becomeWindow(args))
+	switch parsed.Command() {
+	case "sheet":
+		err = c.Sheet.Do(stdout, opencv.TagCells, time.Now())
+	default:
+		err = c.Join.start(ctx, args, stderr, open)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "field:", err)
 		return 1
+	}
+	return 0
+}
+
+// start joins, as the program that can have a window where one is wanted.
+func (c Config) start(ctx context.Context, args []string, stderr io.Writer, open Opener) error {
+	if !c.Headless && open == nil {
+		return becomeWindow(args)
 	}
 	level := slog.LevelInfo
 	if c.Verbose {
 		level = slog.LevelDebug
 	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	if err := c.run(ctx, log, open); err != nil {
-		fmt.Fprintln(stderr, "field:", err)
-		return 1
-	}
-	return 0
+	return c.run(ctx, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level})), open)
 }
