@@ -38,6 +38,7 @@ type plant struct {
 type paints struct {
 	floor, wall, ceiling, blue, green, grey, steel, red, yellow, dark, white *texture
 	fins, guard, tape                                                        *texture
+	left, right                                                              *texture // walls: no two are stained alike
 }
 
 func newPaints(rng *rand.Rand) paints {
@@ -47,6 +48,7 @@ func newPaints(rng *rand.Rand) paints {
 		steel: coat(rng, 170, 172, 172, 0.6), red: coat(rng, 186, 38, 32, 0.7), yellow: coat(rng, 224, 172, 28, 0.7),
 		dark: coat(rng, 52, 54, 58, 0.8), white: coat(rng, 214, 214, 208, 0.5),
 		fins: fins(rng, 58, 128, 98), guard: perforated(rng, 226, 176, 30), tape: stripes(rng),
+		left: bricks(rng), right: bricks(rng),
 	}
 }
 
@@ -54,7 +56,7 @@ func newPaints(rng *rand.Rand) paints {
 func (p paints) plain() paints {
 	const left = 0.1
 	for _, t := range []**texture{&p.floor, &p.wall, &p.ceiling, &p.blue, &p.green, &p.grey, &p.steel, &p.red, &p.yellow, &p.dark, &p.white,
-		&p.fins, &p.guard, &p.tape} {
+		&p.fins, &p.guard, &p.tape, &p.left, &p.right} {
 		*t = (*t).faded(left)
 	}
 	return p
@@ -85,8 +87,8 @@ func (p *plant) hall(c paints, _ *signwriter) {
 	v := func(x, y, z float64) geom.Vec3 { return geom.Vec3{x, y, z} }
 	m.grid(v(-4, -4, 0), v(8, 0, 0), v(0, 5.6, 0), c.floor, 2.0, 0.14)
 	m.grid(v(-4, 1.6, 0), v(8, 0, 0), v(0, 0, 3.5), c.wall, 2.0, 0.16)
-	m.grid(v(-3.4, -4, 0), v(0, 5.6, 0), v(0, 0, 3.5), c.wall, 2.0, 0.2)
-	m.grid(v(3.4, 1.6, 0), v(0, -5.6, 0), v(0, 0, 3.5), c.wall, 2.0, 0.2)
+	m.grid(v(-3.4, -4, 0), v(0, 5.6, 0), v(0, 0, 3.5), c.left, 2.0, 0.2)
+	m.grid(v(3.4, 1.6, 0), v(0, -5.6, 0), v(0, 0, 3.5), c.right, 2.0, 0.2)
 	m.grid(v(-4, 1.6, 3.5), v(8, 0, 0), v(0, -5.6, 0), c.ceiling, 1.5, 0.3)
 	for _, y := range []float64{-0.72, 0.72} {
 		m.grid(v(-1.5, y-0.04, 0.003), v(3, 0, 0), v(0, 0.08, 0), c.tape, 0.16, 0.14)
