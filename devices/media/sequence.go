@@ -18,7 +18,7 @@ import (
 // sequence is a folder of pictures rgb/NNNNN.png or .jpg from 00000 on, the clip of seq:DIR.
 type sequence struct {
 	dir   string
-	lens  camera.Model
+	size  image.Point
 	every time.Duration
 	index int
 	last  int // the highest number present
@@ -30,7 +30,8 @@ func openSequence(dir string, opts Options) (Source, error) {
 		return nil, fmt.Errorf("seq:%s: no such folder; want one with rgb/00000.png or .jpg and camera.txt", dir)
 	}
 	lens, err := camera.Load(filepath.Join(dir, "camera.txt"))
-	if err != nil {
+	known := err == nil
+	if err != nil && !(opts.AnyLens && errors.Is(err, fs.ErrNotExist)) {
 		return nil, fmt.Errorf("seq:%s: %w; want camera.txt with a row `fx fy cx cy width height`", dir, err)
 	}
 	last, err := lastPicture(filepath.Join(dir, "rgb"))
@@ -41,8 +42,8 @@ func openSequence(dir string, opts Options) (Source, error) {
 	if fps == 0 {
 		fps = defaultFPS
 	}
-	s := &sequence{dir: dir, lens: lens, every: time.Duration(float64(time.Second) / fps), last: last}
-	return play(s, lens, true, opts), nil
+	s := &sequence{dir: dir, size: image.Pt(lens.Width, lens.Height), every: time.Duration(float64(time.Second) / fps), last: last}
+	return play(s, lens, known, opts), nil
 }
 
 // lastPicture returns the highest number of a picture in a folder.
@@ -81,11 +82,14 @@ func (s *sequence) next() (*image.YCbCr, time.Duration, func(), error) {
 	if err != nil {
 		return nil, 0, nil, fmt.Errorf("seq:%s: picture %d of %d: %w", s.dir, s.index, s.last+1, err)
 	}
-	if b := src.Bounds(); b.Dx() != s.lens.Width || b.Dy() != s.lens.Height {
-		return nil, 0, nil, fmt.Errorf("seq:%s: %s is %dx%d pixels, camera.txt says %dx%d",
-			s.dir, path, b.Dx(), b.Dy(), s.lens.Width, s.lens.Height)
+	if s.size == (image.Point{}) {
+		s.size = src.Bounds().Size() // no camera.txt: the first picture says it
 	}
-	picture, release := s.pool.get(s.lens.Width, s.lens.Height)
+	if got := src.Bounds().Size(); got != s.size {
+		return nil, 0, nil, fmt.Errorf("seq:%s: %s is %dx%d pixels, camera.txt or the first picture says %dx%d",
+			s.dir, path, got.X, got.Y, s.size.X, s.size.Y)
+	}
+	picture, release := s.pool.get(s.size.X, s.size.Y)
 	to420(picture, src)
 	at := time.Duration(s.index) * s.every
 	s.index++

@@ -49,6 +49,8 @@ type Options struct {
 	// EveryFrame gives every frame as fast as it is read, without pace or loss, for work offline.
 	// Captured then counts from when the source was opened, at the pace it would have had.
 	EveryFrame bool
+	// AnyLens opens a sequence without a camera.txt as well, as it is before its camera is calibrated.
+	AnyLens bool
 	// Clock is Wall where it is nil.
 	Clock Clock
 }

@@ -233,7 +233,7 @@ func TestBrokenPictures(t *testing.T) {
 			f, _ := os.Create(p)
 			png.Encode(f, image.NewGray(image.Rect(0, 0, 10, 10)))
 			f.Close()
-		}, "10x10 pixels, camera.txt says 64x48"},
+		}, "10x10 pixels, camera.txt or the first picture says 64x48"},
 	} {
 		dir := makeSequence(t, 6)
 		c.spoil(filepath.Join(dir, "rgb", "00004.png"))
@@ -241,6 +241,26 @@ func TestBrokenPictures(t *testing.T) {
 		if n != 4 || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "00004") {
 			t.Errorf("%s: %d frames, then %v; want 4, then %q", c.name, n, err, c.want)
 		}
+	}
+}
+
+// TestSequenceBeforeCalibration plays pictures whose lens nobody knows yet.
+func TestSequenceBeforeCalibration(t *testing.T) {
+	dir := makeSequence(t, 3)
+	if err := os.Remove(filepath.Join(dir, "camera.txt")); err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, "seq:"+dir, Options{EveryFrame: true, AnyLens: true})
+	if _, known := s.Camera(); known {
+		t.Error("the lens is known, though there is no camera.txt")
+	}
+	if n, err := readAll(t, s); n != 3 || err != io.EOF {
+		t.Errorf("%d frames, then %v", n, err)
+	}
+	write(t, filepath.Join(dir, "camera.txt"), []byte("nonsense"))
+	if s, err := Open("seq:"+dir, Options{AnyLens: true}); err == nil {
+		s.Close()
+		t.Error("a camera.txt that cannot be read was passed over")
 	}
 }
 

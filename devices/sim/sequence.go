@@ -24,8 +24,7 @@ func WriteSequence(w *World, dir string, frames, quality int, progress func(done
 			return err
 		}
 	}
-	c := w.cam
-	lens := fmt.Sprintf("# fx fy cx cy width height k1 k2 p1 p2 k3\n%.4f %.4f %.4f %.4f %d %d 0 0 0 0 0\n", c.Fx, c.Fy, c.Cx, c.Cy, c.Width, c.Height)
+	lens := "# fx fy cx cy width height k1 k2 p1 p2 k3\n" + w.cam.Row() + "\n"
 	if err := os.WriteFile(filepath.Join(dir, "camera.txt"), []byte(lens), 0o644); err != nil {
 		return err
 	}

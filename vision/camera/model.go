@@ -117,6 +117,11 @@ func (m Model) distort(n geom.Vec2) geom.Vec2 {
 	}
 }
 
+// Row returns the model as a row of a camera.txt, which Parse reads.
+func (m Model) Row() string {
+	return fmt.Sprintf("%.4f %.4f %.4f %.4f %d %d %.7g %.7g %.7g %.7g %.7g", m.Fx, m.Fy, m.Cx, m.Cy, m.Width, m.Height, m.K1, m.K2, m.P1, m.P2, m.K3)
+}
+
 // Load reads a camera.txt: one row `fx fy cx cy width height [k1 k2 p1 p2 k3]`, # for comments.
 func Load(path string) (Model, error) {
 	f, err := os.Open(path)

@@ -45,6 +45,10 @@ func TestParse(t *testing.T) {
 	if err != nil || m.Fy != 601 || m.K1 != 0.1 || m.K3 != -0.2 || m.Width != 640 {
 		t.Errorf("%+v, %v", m, err)
 	}
+	m = Model{Width: 640, Height: 480, Fx: 601.25, Fy: 602.5, Cx: 319.125, Cy: 240, K1: -0.28123, K2: 0.0791, P1: 1e-4, P2: -2.5e-05, K3: 0.004}
+	if back, err := Parse(strings.NewReader(m.Row())); err != nil || back != m {
+		t.Errorf("%+v came back as %+v, %v", m, back, err)
+	}
 	for in, want := range map[string]string{
 		"":                        "no row",
 		"600 600 320":             "want at least",

@@ -151,7 +151,7 @@ func TestCalibrateRecoversTheLens(t *testing.T) {
 		}
 		views = append(views, view)
 	}
-	c, err := Solvers{}.Calibrate(object, views, 640, 480)
+	c, err := Solvers{}.Calibrate(object, views, 640, 480, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestCalibrateRecoversTheLens(t *testing.T) {
 			t.Errorf("%s is %.4f ± %.4f, want %.4f", v.name, v.got, v.sigma, v.want)
 		}
 	}
-	if _, err := (Solvers{}).Calibrate(object, views[:2], 640, 480); err == nil {
+	if _, err := (Solvers{}).Calibrate(object, views[:2], 640, 480, true); err == nil {
 		t.Error("two views were enough")
 	}
 }

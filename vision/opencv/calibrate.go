@@ -43,8 +43,9 @@ type Calibration struct {
 }
 
 // Calibrate fits a lens to views of one object (Zhang, 2000): seen has the pixels of the object's points in
-// each view. The object's points lie in the plane z = 0.
-func (Solvers) Calibrate(object []geom.Vec3, seen [][]geom.Vec2, width, height int) (Calibration, error) {
+// each view. The object's points lie in the plane z = 0. k3 says whether the third radial coefficient is
+// fitted, or 0: a usual lens has none, and fitted it takes up noise.
+func (Solvers) Calibrate(object []geom.Vec3, seen [][]geom.Vec2, width, height int, k3 bool) (Calibration, error) {
 	if len(seen) < 3 {
 		return Calibration{}, fmt.Errorf("calibration: %d views, at least 3 are needed", len(seen))
 	}
@@ -62,10 +63,14 @@ func (Solvers) Calibrate(object []geom.Vec3, seen [][]geom.Vec2, width, height i
 	n := len(seen)
 	var model, sigma [9]C.double
 	var rms C.double
+	var fitK3 C.int
+	if k3 {
+		fitK3 = 1
+	}
 	each, r, t := make([]C.double, n), make([]C.double, 9*n), make([]C.double, 3*n)
 	var e cError
 	msg, size := e.args()
-	if C.sl_calibrate(&o[0], C.int(len(object)), &s[0], C.int(n), C.int(width), C.int(height),
+	if C.sl_calibrate(&o[0], C.int(len(object)), &s[0], C.int(n), C.int(width), C.int(height), fitK3,
 		&model[0], &sigma[0], &each[0], &r[0], &t[0], &rms, msg, size) < 0 {
 		return Calibration{}, e.wrap("calibrateCamera")
 	}

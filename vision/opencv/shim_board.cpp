@@ -85,7 +85,7 @@ int sl_chessboard(const unsigned char *grey, int width, int height, int stride, 
   }
 }
 
-int sl_calibrate(const float *object, int n, const float *seen, int views, int width, int height,
+int sl_calibrate(const float *object, int n, const float *seen, int views, int width, int height, int k3,
                  double *model9, double *sigma9, double *view_rms, double *r9, double *t3, double *rms,
                  char *err, int err_len) {
   try {
@@ -97,7 +97,8 @@ int sl_calibrate(const float *object, int n, const float *seen, int views, int w
       for (int i = 0; i < n; i++) images[v][i] = cv::Point2f(seen[2 * (v * n + i)], seen[2 * (v * n + i) + 1]);
     cv::Mat k, dist, sigma, extrinsic, each;
     std::vector<cv::Mat> rvecs, tvecs;
-    *rms = cv::calibrateCamera(objects, images, cv::Size(width, height), k, dist, rvecs, tvecs, sigma, extrinsic, each);
+    *rms = cv::calibrateCamera(objects, images, cv::Size(width, height), k, dist, rvecs, tvecs, sigma, extrinsic, each,
+                               k3 ? 0 : cv::CALIB_FIX_K3);
     double model[9] = {k.at<double>(0, 0), k.at<double>(1, 1), k.at<double>(0, 2), k.at<double>(1, 2)};
     for (int i = 0; i < 5; i++) model[4 + i] = dist.at<double>(i);
     for (int i = 0; i < 9; i++) model9[i] = model[i], sigma9[i] = sigma.at<double>(i);

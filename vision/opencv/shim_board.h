@@ -22,8 +22,8 @@ int sl_chessboard(const unsigned char *grey, int width, int height, int stride, 
                   float *corners, char *err, int err_len);
 
 // sl_calibrate fits a lens to views of one object of n points: model is fx fy cx cy k1 k2 p1 p2 k3, sigma
-// their standard deviations, view_rms an error in pixels for each view. rms is of all.
-int sl_calibrate(const float *object, int n, const float *seen, int views, int width, int height,
+// their standard deviations, view_rms an error in pixels for each view. rms is of all. Without k3 that is 0.
+int sl_calibrate(const float *object, int n, const float *seen, int views, int width, int height, int k3,
                  double *model9, double *sigma9, double *view_rms, double *r9, double *t3, double *rms,
                  char *err, int err_len);
 

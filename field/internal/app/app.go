@@ -11,14 +11,16 @@ import (
 
 	"github.com/alecthomas/kong"
 
+	"sightline/field/internal/calibrate"
 	"sightline/field/internal/sheet"
 	"sightline/vision/opencv"
 )
 
 // commands is the command line: joining a session is what field does where no other command is named.
 type commands struct {
-	Join  Config        `cmd:"" default:"withargs" help:"Join a session: send the camera, keep the expert's marks on the machine (the default)."`
-	Sheet sheet.Command `cmd:"" help:"Print a board of tags for a machine, or a chessboard for a lens, as PDF."`
+	Join      Config            `cmd:"" default:"withargs" help:"Join a session: send the camera, keep the expert's marks on the machine (the default)."`
+	Sheet     sheet.Command     `cmd:"" help:"Print a board of tags for a machine, or a chessboard for a lens, as PDF."`
+	Calibrate calibrate.Command `cmd:"" help:"Find the lens of a camera from pictures of a printed chessboard."`
 }
 
 // Config is the command line of joining a session.
@@ -28,6 +30,7 @@ type Config struct {
 	Source string  `required:"" help:"camera:0, file:clip.mp4, seq:DIR, or sim:plant?seed=3&motion=calm&size=640x480"`
 	FPS    float64 `name:"fps" help:"Frames per second; 0 is the source's own, 30 where it has none."`
 	Loop   bool    `help:"Play a file or a sequence again and again."`
+	Lens   string  `type:"existingfile" placeholder:"camera.txt" help:"Lens of the camera, as field calibrate writes it."`
 	FOV    float64 `name:"fov" default:"65" help:"Horizontal field of view in degrees, where the source does not know its lens."`
 	Audio  string  `default:"mic" help:"mic, file:speech.wav or none."`
 
@@ -70,6 +73,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Open
 	switch parsed.Command() {
 	case "sheet":
 		err = c.Sheet.Do(stdout, opencv.TagCells, time.Now())
+	case "calibrate":
+		err = c.Calibrate.Do(ctx, stdout, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	default:
 		err = c.Join.start(ctx, args, stderr, open)
 	}

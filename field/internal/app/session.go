@@ -21,6 +21,7 @@ import (
 	"sightline/field/internal/view"
 	"sightline/relay/client"
 	"sightline/relay/wire"
+	"sightline/vision/camera"
 )
 
 const (
@@ -81,7 +82,11 @@ func (c Config) run(ctx context.Context, log *slog.Logger, open Opener) (err err
 		return err
 	}
 	defer func() { err = errors.Join(err, outputs.close(s)) }()
-	s.feed, err = capture.Open(capture.Config{Spec: c.Source, FOV: c.FOV, Media: media.Options{FPS: c.FPS, Loop: c.Loop},
+	lens, err := c.lens()
+	if err != nil {
+		return err
+	}
+	s.feed, err = capture.Open(capture.Config{Spec: c.Source, Lens: lens, FOV: c.FOV, Media: media.Options{FPS: c.FPS, Loop: c.Loop},
 		OnFrame: s.frame, OnState: s.cameraState, Logger: log})
 	if err != nil {
 		return err
@@ -94,6 +99,14 @@ func (c Config) run(ctx context.Context, log *slog.Logger, open Opener) (err err
 		s.window = open(view.Width, view.Height, "Sightline field")
 	}
 	return s.play(ctx, outputs)
+}
+
+// lens is the calibrated lens, or none.
+func (c Config) lens() (camera.Model, error) {
+	if c.Lens == "" {
+		return camera.Model{}, nil
+	}
+	return camera.Load(c.Lens)
 }
 
 // join opens the sound and joins the room.

@@ -21,7 +21,9 @@ type Config struct {
 	// Spec names the source as media.Open has it, or sim:plant.
 	Spec  string
 	Media media.Options
-	// FOV is the horizontal field of view in degrees that is taken where the source does not know its lens.
+	// Lens is the camera's, calibrated, in place of the source's own; the zero Model is none.
+	Lens camera.Model
+	// FOV is the horizontal field of view in degrees that is taken where neither is known.
 	FOV float64
 	// OnFrame is called with every frame, on Run's goroutine; the frame is released after it returns.
 	OnFrame func(Frame)
@@ -76,7 +78,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		switch {
 		case ctx.Err() != nil || errors.Is(err, io.EOF):
 			return nil
-		case !strings.HasPrefix(f.cfg.Spec, "camera:"):
+		case !strings.HasPrefix(f.cfg.Spec, "camera:"), errors.Is(err, errShape):
 			return err
 		}
 		f.cfg.Logger.Warn("the camera is gone; looking for it every 2 s", "source", f.cfg.Spec, "err", err)
@@ -122,23 +124,38 @@ func (f *Feed) play(ctx context.Context) (err error) {
 		index = raw.Index
 		f.read.Add(1)
 		raw.Picture = even(raw.Picture)
-		shared := share(raw, f.lens(raw.Picture.Rect.Dx(), raw.Picture.Rect.Dy()))
+		lens, err := f.lens(raw.Picture.Rect.Dx(), raw.Picture.Rect.Dy())
+		if err != nil {
+			raw.Release()
+			return err
+		}
+		shared := share(raw, lens)
 		f.cfg.OnFrame(shared)
 		shared.Release()
 	}
 }
 
-// lens is the source's own, or a guess.
-func (f *Feed) lens(w, h int) camera.Model {
+// errShape is what does not mend itself by opening the camera again.
+var errShape = errors.New("the lens of --lens is for pictures of another shape: calibrate the camera at the size it is used in")
+
+// lens is the calibrated one, the source's own, or a guess, for pictures of w x h. The error says that the
+// lens was calibrated for pictures of another shape.
+func (f *Feed) lens(w, h int) (camera.Model, error) {
 	m, ok := f.source.Camera()
+	if f.cfg.Lens != (camera.Model{}) {
+		m, ok = f.cfg.Lens, true
+		if d := float64(m.Width)*float64(h) - float64(m.Height)*float64(w); math.Abs(d) > 2*float64(w+h) {
+			return m, fmt.Errorf("%w; it has %dx%d, %s gives %dx%d", errShape, m.Width, m.Height, f.cfg.Spec, w, h)
+		}
+	}
 	switch {
 	case !ok:
-		return camera.FromFOV(w, h, f.cfg.FOV*math.Pi/180)
+		return camera.FromFOV(w, h, f.cfg.FOV*math.Pi/180), nil
 	case m.Width-w > 1 || w > m.Width || m.Height-h > 1 || h > m.Height:
-		return m.Resized(w, h)
+		return m.Resized(w, h), nil
 	}
 	m.Width, m.Height = w, h // cut to even sides
-	return m
+	return m, nil
 }
 
 // Close closes a feed that was not run.
