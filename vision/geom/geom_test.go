@@ -95,3 +95,20 @@ func TestSolveSPD(t *testing.T) {
 		t.Error("an indefinite matrix was solved")
 	}
 }
+
+func TestSimilarityKeepsWhatTheCameraSees(t *testing.T) {
+	from := Pose{R: ExpSO3(Vec3{0.3, -0.2, 0.5}), T: Vec3{1, 2, 3}}
+	to := Pose{R: ExpSO3(Vec3{-0.7, 0.1, 0.2}), T: Vec3{-2, 0.5, 1}}
+	s := SimilarityOf(from, to, 2.5)
+	if got := s.ApplyPose(from); got.T.Sub(to.T).Norm() > 1e-12 || LogSO3(got.R.Mul(to.R.Transpose())).Norm() > 1e-7 {
+		t.Fatalf("the camera stands at %v, want %v", got, to)
+	}
+	p := Vec3{0.4, -0.3, 2}
+	if d := to.Apply(s.Apply(p)).Sub(from.Apply(p).Scale(2.5)).Norm(); d > 1e-12 {
+		t.Errorf("a point is seen %g beside", d)
+	}
+	u := SimilarityOf(to, from, 0.4)
+	if d := s.Mul(u).Apply(p).Sub(s.Apply(u.Apply(p))).Norm(); d > 1e-12 {
+		t.Errorf("the product is off by %g", d)
+	}
+}

@@ -8,44 +8,44 @@ import (
 	"sightline/vision/solve"
 )
 
-// adjust runs a bundle adjustment over the newest key frames and the landmarks they see, and removes the
+// adjust runs a bundle adjustment over so many of the newest key frames and the landmarks they see, and removes the
 // observations that still disagree.
-func (m *Mapper) adjust() {
-	problem, ids := m.problem()
+func (w *world) adjust(newest int) {
+	problem, ids := w.problem(newest)
 	if len(ids) == 0 {
 		return
 	}
 	problem.Run(10)
-	for i := range m.frames {
+	for i := range w.frames {
 		if !problem.Fixed[i] {
-			n := *m.frames[i]
+			n := *w.frames[i]
 			n.PoseCW = problem.Poses[i]
-			m.frames[i] = &n
+			w.frames[i] = &n
 		}
 	}
 	for k, id := range ids {
-		l := m.points[id]
+		l := w.points[id]
 		l.P = problem.Points[k]
-		m.points[id] = l
+		w.points[id] = l
 	}
-	m.dropOutliers(ids)
+	w.dropOutliers(ids)
 }
 
 // problem gathers the newest key frames as free cameras, all others as fixed ones. The first two hold
 // the world in place and in scale until there are more.
-func (m *Mapper) problem() (*solve.Bundle, []FeatureID) {
-	n := len(m.frames)
-	b := &solve.Bundle{Poses: make([]geom.Pose, n), Fixed: make([]bool, n), Focal: m.focal, HuberPx: 1.5}
+func (w *world) problem(newest int) (*solve.Bundle, []FeatureID) {
+	n := len(w.frames)
+	b := &solve.Bundle{Poses: make([]geom.Pose, n), Fixed: make([]bool, n), Focal: w.focal, HuberPx: 1.5}
 	index := map[FeatureID]int{}
 	var ids []FeatureID
-	for i, k := range m.frames {
+	for i, k := range w.frames {
 		b.Poses[i] = k.PoseCW
-		b.Fixed[i] = i == 0 || i < n-window
-		if i < n-window {
+		b.Fixed[i] = i == 0 || i < n-newest
+		if i < n-newest {
 			continue
 		}
 		for _, o := range k.Seen {
-			l, has := m.points[o.ID]
+			l, has := w.points[o.ID]
 			if _, known := index[o.ID]; has && !known {
 				index[o.ID] = len(ids)
 				ids = append(ids, o.ID)
@@ -53,7 +53,7 @@ func (m *Mapper) problem() (*solve.Bundle, []FeatureID) {
 			}
 		}
 	}
-	for i, k := range m.frames {
+	for i, k := range w.frames {
 		for _, o := range k.Seen {
 			if p, has := index[o.ID]; has {
 				b.Obs = append(b.Obs, solve.BundleObs{Pose: i, Point: p, N: o.N})
@@ -64,35 +64,35 @@ func (m *Mapper) problem() (*solve.Bundle, []FeatureID) {
 }
 
 // dropOutliers removes observations that do not fit, then renews the covariance of each landmark.
-func (m *Mapper) dropOutliers(ids []FeatureID) {
-	for i, k := range m.frames {
+func (w *world) dropOutliers(ids []FeatureID) {
+	for i, k := range w.frames {
 		bad := func(o Observation) bool {
-			l, has := m.points[o.ID]
-			return has && solve.ReprojectionPx(k.PoseCW, l.P, o.N, m.focal) > maxReprojection
+			l, has := w.points[o.ID]
+			return has && solve.ReprojectionPx(k.PoseCW, l.P, o.N, w.focal) > maxReprojection
 		}
 		if slices.ContainsFunc(k.Seen, bad) {
 			n := *k
 			n.Seen = slices.DeleteFunc(slices.Clone(k.Seen), bad)
-			m.frames[i] = &n
+			w.frames[i] = &n
 		}
 	}
-	m.dropUnseen()
+	w.dropUnseen()
 	adjusted := map[FeatureID]bool{}
 	for _, id := range ids {
 		adjusted[id] = true
 	}
-	for id, v := range m.views(func(id FeatureID) bool { return adjusted[id] }) {
-		l, has := m.points[id]
+	for id, v := range w.views(func(id FeatureID) bool { return adjusted[id] }) {
+		l, has := w.points[id]
 		if !has {
 			continue
 		}
-		cov, ok := solve.PointCov(v, l.P, m.focal)
+		cov, ok := solve.PointCov(v, l.P, w.focal)
 		if !ok {
-			delete(m.points, id)
+			delete(w.points, id)
 			continue
 		}
 		l.Cov, l.Views = cov, len(v)
-		m.points[id] = l
+		w.points[id] = l
 	}
-	maps.DeleteFunc(m.points, func(_ FeatureID, l Landmark) bool { return !l.P.Finite() })
+	maps.DeleteFunc(w.points, func(_ FeatureID, l Landmark) bool { return !l.P.Finite() })
 }

@@ -12,7 +12,7 @@ import (
 
 	"sightline/vision/camera"
 	"sightline/vision/geom"
-	"sightline/vision/solve"
+	"sightline/vision/reloc"
 )
 
 // MarkerFinder finds the markers of known size in a picture.
@@ -20,9 +20,22 @@ type MarkerFinder interface {
 	Markers(g *image.Gray) (ids []int, corners [][4]geom.Vec2, err error)
 }
 
+// Describer says what points of a picture (in pixels) look like.
+type Describer interface {
+	Describe(g *image.Gray, at []geom.Vec2) ([][]reloc.Descriptor, error)
+}
+
+// PoseFinder finds a pose among outliers. Coordinates are normalized, and so is the threshold.
+type PoseFinder interface {
+	PnP(world []geom.Vec3, seen []geom.Vec2, threshold float64) (poseCW geom.Pose, inlier []bool, ok bool, err error)
+}
+
 // Config is what a Mapper needs.
 type Config struct {
 	Camera camera.Model
+	// Describer and PoseFinder know places again; without them none is.
+	Describer  Describer
+	PoseFinder PoseFinder
 	// Finder is nil where markers are not to be read; Sizes are the sides of the markers that give
 	// scale, in metres, by ID.
 	Finder MarkerFinder
@@ -32,31 +45,37 @@ type Config struct {
 
 // Thresholds, in pixels and degrees of the camera in use.
 const (
-	// minParallax is where the depth of a landmark becomes known well enough to track by: at 1.2
-	// degrees and 0.3 px of measurement error (600 px focal length), depth is known to 2.4 %.
-	minParallax = 1.2 * math.Pi / 180
+	// minParallax is where a point becomes a landmark: at 0.4 degrees and 0.3 px of measurement error (600 px focal
+	// length) its depth is known to 7 %. That is poor, and its covariance says so; but a head that turns into a
+	// new view has nothing better to hold on to, and further views make it good.
+	minParallax = 0.4 * math.Pi / 180
 	// maxReprojection is where an observation is no longer of the same point; feature tracking is good
 	// to half a pixel, so this is beyond five standard deviations.
 	maxReprojection = 2.5
 	// window is how many of the newest key frames a bundle adjustment moves; the older ones that see
 	// the same landmarks hold still. The cost grows with its cube; 8 cover 1 to 3 s of motion.
 	window = 8
-	// maxKeyframes bounds memory; with 300 observations each the map stays under 2 MB.
-	maxKeyframes = 64
+	// maxKeyframes bounds the memory of a world: pictures of 0.3 MB, and descriptors.
+	maxKeyframes = 100
+	// mostLooks is how many descriptors of 32 bytes a world keeps before those without a landmark go.
+	mostLooks = 120_000
+	// maxWorlds is how many maps are remembered that could not be joined; the smallest go first.
+	maxWorlds = 8
 )
 
-// Mapper owns the map. Begin, Insert and Add are called from one goroutine; Snapshot from any.
+// Mapper owns the maps: the active one, which grows, and those that wait to be seen again. All methods are
+// called from one goroutine, but Snapshot, NewID, Knows, Serve, Post and Call from any.
 type Mapper struct {
 	cfg   Config
 	focal float64
 	state atomic.Pointer[Snapshot]
+	ids   atomic.Int64
+	known atomic.Int32 // maps that wait
 
-	worlds int
-	frames []*Keyframe
-	points map[FeatureID]Landmark
-	unit   float64
-	metric bool
-	serial int
+	active  *world
+	dormant []*world
+	worlds  int // ever begun
+	serial  int // of the snapshots
 
 	in      chan func()
 	stopped chan struct{}
@@ -68,11 +87,17 @@ func New(cfg Config) *Mapper {
 	if cfg.Sizes == nil {
 		cfg.Sizes = map[int]float64{}
 	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
 	return &Mapper{cfg: cfg, focal: (cfg.Camera.Fx + cfg.Camera.Fy) / 2, in: make(chan func(), 4), stopped: make(chan struct{})}
 }
 
-// Snapshot returns the map as it stands, nil before Begin.
+// Snapshot returns the active map as it stands, nil where there is none.
 func (m *Mapper) Snapshot() *Snapshot { return m.state.Load() }
+
+// NewID returns a name for a feature that no other has, in any map.
+func (m *Mapper) NewID() FeatureID { return FeatureID(m.ids.Add(1)) }
 
 // Serve carries out what Post and Call hand over until the context ends. It is the mapper's goroutine
 // and is called once.
@@ -115,71 +140,100 @@ func (m *Mapper) Call(f func()) bool {
 	}
 }
 
-// Begin throws the old map away and starts a world from a few views, whose poses are known up to scale;
-// the first is the world's frame. It returns an error, and keeps no map, where too few points can be
+// Begin starts a world from a few views, whose poses are known up to scale; the first is the world's frame.
+// The one that was active waits. It returns an error, and has no active map, where too few points can be
 // triangulated.
 func (m *Mapper) Begin(views []Proposal) error {
+	m.Park()
 	m.worlds++
-	m.frames, m.points, m.unit, m.metric = nil, map[FeatureID]Landmark{}, 1, false
-	m.state.Store(nil)
-	for _, v := range views {
-		m.keep(v)
+	w := newWorld(worldName(m.worlds), m.focal)
+	for i := range views {
+		m.keep(w, &views[i])
 	}
-	m.triangulate()
-	m.adjust()
-	if n := len(m.points); n < MinLandmarks {
-		m.frames, m.points = nil, nil
+	w.triangulate()
+	w.adjust(window)
+	if n := len(w.points); n < MinLandmarks {
 		return fmt.Errorf("the first views give %d landmarks, at least %d are needed", n, MinLandmarks)
 	}
-	m.rescale(1 / m.medianDepth(views[len(views)-1].PoseCW))
-	m.unit = 1
+	w.rescale(1 / w.medianDepth(views[len(views)-1].PoseCW))
+	w.unit = 1
+	m.active = w
 	m.measureScale()
 	m.publish()
 	return nil
 }
 
-// Reset throws the map away.
-func (m *Mapper) Reset() {
-	m.frames, m.points = nil, nil
+// Park puts the active map with those that wait to be seen again.
+func (m *Mapper) Park() {
+	if m.active == nil {
+		return
+	}
+	m.dormant = append(m.dormant, m.active)
+	m.active = nil
 	m.state.Store(nil)
+	if len(m.dormant) > maxWorlds {
+		size := func(a, b *world) int { return len(a.frames) - len(b.frames) }
+		smallest := slices.MinFunc(m.dormant, size)
+		m.forget(smallest)
+	}
+	m.known.Store(int32(len(m.dormant)))
+}
+
+// forget takes a world from those that wait.
+func (m *Mapper) forget(w *world) {
+	m.dormant = slices.DeleteFunc(m.dormant, func(o *world) bool { return o == w })
+	m.known.Store(int32(len(m.dormant)))
 }
 
 // MinLandmarks is the smallest map that is worth tracking by.
 const MinLandmarks = 40
 
-// Insert adds a key frame, triangulates what it makes visible from two sides, and adjusts.
+// Insert adds a key frame, triangulates what it makes visible from two sides, adjusts, and looks whether
+// the place is one that is known.
 func (m *Mapper) Insert(p Proposal) {
-	if len(m.frames) == 0 {
+	w := m.active
+	if w == nil {
 		return
 	}
-	m.keep(p)
-	m.triangulate()
-	m.adjust()
-	m.cull()
+	m.keep(w, &p)
+	w.triangulate()
+	w.adjust(window)
+	m.revisit(&p)
+	m.active.cull()
 	m.measureScale()
 	m.publish()
 }
 
 // Add adds observations to key frames that are in the map, and triangulates what they make possible.
 func (m *Mapper) Add(sightings []Sighting) {
+	w := m.active
+	if w == nil {
+		return
+	}
 	changed := false
 	for _, s := range sightings {
-		for i, k := range m.frames {
+		for i, k := range w.frames {
 			if k.Captured == s.Captured {
-				n := *k
-				n.Seen = append(slices.Clip(n.Seen), s.Observation)
-				m.frames[i], changed = &n, true
+				w.frames[i], changed = k.with(s.Observation), true
 			}
 		}
 	}
 	if changed {
-		m.triangulate()
+		w.triangulate()
 		m.publish()
 	}
 }
 
-func (m *Mapper) keep(p Proposal) {
-	k := &Keyframe{Captured: p.Captured, PoseCW: p.PoseCW, Seen: append([]Observation(nil), p.Seen...)}
+// with returns the key frame with more observations.
+func (k *Keyframe) with(more ...Observation) *Keyframe {
+	n := *k
+	n.Seen = append(slices.Clip(n.Seen), more...)
+	return &n
+}
+
+// keep puts a key frame into a world: what the tracker saw, and the markers.
+func (m *Mapper) keep(w *world, p *Proposal) {
+	k := &Keyframe{Captured: p.Captured, PoseCW: p.PoseCW, Seen: slices.Clone(p.Seen)}
 	if m.cfg.Finder != nil && p.Grey != nil {
 		ids, corners, err := m.cfg.Finder.Markers(p.Grey)
 		if err != nil {
@@ -191,120 +245,31 @@ func (m *Mapper) keep(p Proposal) {
 			}
 		}
 	}
-	m.frames = append(m.frames, k)
+	m.describe(p)
+	w.frames = append(w.frames, k)
+	w.learn(*p)
 }
 
-// views gathers, for every feature that wanted accepts, the key frames that see it.
-func (m *Mapper) views(wanted func(FeatureID) bool) map[FeatureID][]solve.View {
-	by := map[FeatureID][]solve.View{}
-	for _, k := range m.frames {
-		for _, o := range k.Seen {
-			if wanted(o.ID) {
-				by[o.ID] = append(by[o.ID], solve.View{PoseCW: k.PoseCW, N: o.N})
-			}
-		}
-	}
-	return by
-}
-
-// triangulate makes landmarks of the features that have parallax and whose views agree.
-func (m *Mapper) triangulate() {
-	missing := m.views(func(id FeatureID) bool { _, has := m.points[id]; return !has })
-	for id, v := range missing {
-		if len(v) < 2 || solve.Parallax(v) < minParallax {
-			continue
-		}
-		p, cov, ok := solve.Triangulate(v, m.focal)
-		if ok && m.agrees(v, p) {
-			m.points[id] = Landmark{P: p, Cov: cov, Views: len(v)}
-		}
-	}
-}
-
-func (m *Mapper) agrees(views []solve.View, p geom.Vec3) bool {
-	for _, v := range views {
-		if solve.ReprojectionPx(v.PoseCW, p, v.N, m.focal) > maxReprojection {
-			return false
-		}
-	}
-	return true
-}
-
-// cull keeps memory bounded: past the limit the key frame goes whose landmarks the others see best.
-func (m *Mapper) cull() {
-	if len(m.frames) <= maxKeyframes {
+// describe finds out what the features of a proposal look like.
+func (m *Mapper) describe(p *Proposal) {
+	if m.cfg.Describer == nil || p.Grey == nil || p.Looks != nil {
 		return
 	}
-	count := map[FeatureID]int{}
-	for _, k := range m.frames {
-		for _, o := range k.Seen {
-			count[o.ID]++
-		}
+	at := make([]geom.Vec2, len(p.Seen))
+	for i, o := range p.Seen {
+		at[i], _ = m.cfg.Camera.Project(geom.Vec3{o.N[0], o.N[1], 1})
 	}
-	best, share := 1, -1.0
-	for i, k := range m.frames[1 : len(m.frames)-window] {
-		redundant := 0
-		for _, o := range k.Seen {
-			if count[o.ID] > 3 {
-				redundant++
-			}
-		}
-		if s := float64(redundant) / float64(len(k.Seen)+1); s > share {
-			best, share = i+1, s
-		}
+	looks, err := m.cfg.Describer.Describe(p.Grey, at)
+	if err != nil {
+		m.cfg.Logger.Warn("describing a key frame failed", "err", err)
 	}
-	m.frames = slices.Delete(slices.Clone(m.frames), best, best+1)
-	m.dropUnseen()
-}
-
-// dropUnseen removes the landmarks that fewer than two key frames see.
-func (m *Mapper) dropUnseen() {
-	count := map[FeatureID]int{}
-	for _, k := range m.frames {
-		for _, o := range k.Seen {
-			count[o.ID]++
-		}
-	}
-	maps.DeleteFunc(m.points, func(id FeatureID, _ Landmark) bool { return count[id] < 2 })
-}
-
-func (m *Mapper) medianDepth(poseCW geom.Pose) float64 {
-	var z []float64
-	for _, l := range m.points {
-		z = append(z, poseCW.Apply(l.P)[2])
-	}
-	slices.Sort(z)
-	return z[len(z)/2]
-}
-
-// rescale multiplies all lengths of the world by s.
-func (m *Mapper) rescale(s float64) {
-	for i, k := range m.frames {
-		n := *k
-		n.PoseCW.T = n.PoseCW.T.Scale(s)
-		m.frames[i] = &n
-	}
-	for id, l := range m.points {
-		l.P, l.Cov = l.P.Scale(s), l.Cov.Scale(s*s)
-		m.points[id] = l
-	}
-	m.unit *= s
+	p.Looks = looks
 }
 
 func (m *Mapper) publish() {
 	m.serial++
-	m.state.Store(&Snapshot{
-		Version: m.serial, World: m.world(), Name: m.name(), Unit: m.unit, Metric: m.metric,
-		Keyframes: slices.Clone(m.frames), Landmarks: maps.Clone(m.points), Markers: m.markers(),
-	})
+	m.state.Store(m.active.snapshot(m.serial, m.markers()))
 }
 
-func (m *Mapper) world() string { return fmt.Sprintf("w%d", m.worlds) }
-
-// name changes with the unit, so that an anchor in the old unit is never drawn in the new one.
-func (m *Mapper) name() string {
-	if m.metric {
-		return m.world() + "-metres"
-	}
-	return m.world()
-}
+// Knows says whether a map waits to be seen again. Any goroutine may ask.
+func (m *Mapper) Knows() bool { return m.known.Load() > 0 }

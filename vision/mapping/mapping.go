@@ -9,6 +9,7 @@ import (
 	"image"
 
 	"sightline/vision/geom"
+	"sightline/vision/reloc"
 )
 
 // FeatureID names a point of the scene across pictures. Marker corners have negative IDs, so that they
@@ -29,9 +30,11 @@ type Proposal struct {
 	Captured int64
 	PoseCW   geom.Pose
 	Seen     []Observation
-	// Grey is searched for markers; nil where there is nothing to search. The mapper keeps it no longer
-	// than the call.
+	// Grey is searched for markers, and features are described by it; nil where there is no picture. The mapper
+	// keeps it no longer than the call.
 	Grey *image.Gray
+	// Looks are the descriptors of what is Seen, one for one; the mapper finds them in Grey.
+	Looks [][]reloc.Descriptor
 }
 
 // Sighting adds an observation to a key frame that is in the map already.
@@ -42,6 +45,7 @@ type Sighting struct {
 
 // Keyframe is a picture the map rests on. It is immutable; a moved key frame is another value.
 type Keyframe struct {
+	// Captured names it. Key frames of an earlier session have names below zero.
 	Captured int64
 	PoseCW   geom.Pose
 	Seen     []Observation
@@ -71,8 +75,17 @@ type Snapshot struct {
 	// Keyframes are in the order of capture.
 	Keyframes []*Keyframe
 	Landmarks map[FeatureID]Landmark
+	// Moves are the worlds that became part of this one, and how.
+	Moves []Move
 	// Markers are the corners of the markers seen, in the world, by marker ID.
 	Markers map[int][4]geom.Vec3
+}
+
+// Move says that a world became part of another: By takes its coordinates, in the unit Unit, there.
+type Move struct {
+	From, To string
+	Unit     float64
+	By       geom.Similarity
 }
 
 // Keyframe returns the key frame captured then, or nil.

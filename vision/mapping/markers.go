@@ -13,17 +13,18 @@ const sideSpread = 0.04
 // measureScale makes the world metric as soon as the corners of a marker of known size are landmarks
 // and its four sides agree.
 func (m *Mapper) measureScale() {
-	if m.metric {
+	w := m.active
+	if w.metric {
 		return
 	}
 	for id, size := range m.cfg.Sizes {
-		c, ok := m.corners(id)
+		c, ok := m.active.corners(id)
 		if !ok || size <= 0 {
 			continue
 		}
 		if side, ok := squareSide(c); ok {
-			m.rescale(size / side)
-			m.metric = true
+			w.rescale(size / side)
+			w.metric = true
 			return
 		}
 	}
@@ -36,7 +37,7 @@ func (m *Mapper) SetSize(marker int, metres float64) {
 		return
 	}
 	m.cfg.Sizes[marker] = metres
-	if len(m.frames) > 0 {
+	if m.active != nil {
 		m.measureScale()
 		m.publish()
 	}
@@ -52,9 +53,9 @@ func squareSide(c [4]geom.Vec3) (float64, bool) {
 	return sum / 4, lo > 0 && hi-lo < sideSpread*hi
 }
 
-func (m *Mapper) corners(marker int) (c [4]geom.Vec3, ok bool) {
+func (w *world) corners(marker int) (c [4]geom.Vec3, ok bool) {
 	for k := range 4 {
-		l, has := m.points[MarkerCorner(marker, k)]
+		l, has := w.points[MarkerCorner(marker, k)]
 		if !has || l.Views < 3 {
 			return c, false
 		}
@@ -67,7 +68,7 @@ func (m *Mapper) corners(marker int) (c [4]geom.Vec3, ok bool) {
 func (m *Mapper) markers() map[int][4]geom.Vec3 {
 	found := map[int][4]geom.Vec3{}
 	for id := range m.cfg.Sizes {
-		if c, ok := m.corners(id); ok {
+		if c, ok := m.active.corners(id); ok {
 			found[id] = c
 		}
 	}

@@ -29,3 +29,6 @@ func (Engine) Flow(from, to track.Picture, at, guess []geom.Vec2, near bool) ([]
 func (Engine) Corners(p track.Picture, taken []geom.Vec2, most int, distance float64) ([]geom.Vec2, error) {
 	return p.(*Pyramid).Corners(taken, most, distance)
 }
+
+// Small returns a picture that this Engine prepared at an eighth of its size.
+func (Engine) Small(p track.Picture) *image.Gray { return p.(*Pyramid).Small() }

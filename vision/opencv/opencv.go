@@ -152,3 +152,11 @@ func (p *Pyramid) Corners(taken []geom.Vec2, most int, distance float64) ([]geom
 // cornerQuality is the least eigenvalue of a corner as a share of the strongest one's in the picture.
 // Weak corners are wanted too: machines are smooth, and Flow's own test refuses what cannot be followed.
 const cornerQuality = 0.003
+
+// Small returns a copy of the coarsest level: the picture at an eighth of its size.
+func (p *Pyramid) Small() *image.Gray {
+	w, h := (p.width+7)/8, (p.height+7)/8
+	g := image.NewGray(image.Rect(0, 0, w, h))
+	C.sl_level(p.c, levels, (*C.uchar)(&g.Pix[0]), C.int(w), C.int(h))
+	return g
+}

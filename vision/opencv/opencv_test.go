@@ -8,6 +8,7 @@ import (
 
 	"sightline/assets"
 	"sightline/vision/geom"
+	"sightline/vision/reloc"
 )
 
 // blobs is a textured picture, moved by a part of a pixel: smooth blobs drawn where they are.
@@ -164,24 +165,44 @@ func TestMarkersAreRead(t *testing.T) {
 	}
 }
 
-func TestMatchFindsTheShift(t *testing.T) {
-	shift := geom.Vec2{12, 9}
+func TestDescriptorsKnowThePointAgain(t *testing.T) {
+	shift := geom.Vec2{12.4, 9.3}
 	ga, gb := blobs(geom.Vec2{}), blobs(shift)
-	a, b := pyramid(t, ga), pyramid(t, gb)
-	pa, _ := a.Corners(nil, 200, 5)
-	pb, _ := b.Corners(nil, 200, 5)
-	pairs, err := Solvers{}.Match(ga, gb, pa, pb)
+	at, err := pyramid(t, ga).Corners(nil, 120, 8)
 	if err != nil {
 		t.Fatal(err)
 	}
-	good := 0
-	for _, p := range pairs {
-		if pb[p[1]].Sub(pa[p[0]]).Sub(shift).Norm() < 4 {
-			good++
+	moved := make([]geom.Vec2, len(at))
+	for i, p := range at {
+		moved[i] = p.Add(shift)
+	}
+	da, err := Solvers{}.Describe(ga, at)
+	if err != nil {
+		t.Fatal(err)
+	}
+	db, err := Solvers{}.Describe(gb, moved)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same, other, pairs := 0, 0, 0
+	for i := range at {
+		j := (i + len(at)/2) % len(at)
+		if len(da[i]) == 0 || len(db[i]) == 0 || len(db[j]) == 0 {
+			continue
+		}
+		pairs++
+		if da[i][0].Distance(db[i][0]) < reloc.Most {
+			same++
+		}
+		if da[i][0].Distance(db[j][0]) < reloc.Most {
+			other++
 		}
 	}
-	if good < 20 || 3*good < 2*len(pairs) {
-		t.Errorf("%d of %d pairs are right", good, len(pairs))
+	if pairs < 40 || 10*same < 9*pairs || 8*other > pairs {
+		t.Errorf("of %d points %d look like themselves and %d like others", pairs, same, other)
+	}
+	if d, err := (Solvers{}).Describe(ga, []geom.Vec2{{3, 3}}); err != nil || len(d[0]) != 0 {
+		t.Errorf("a point at the border has %d descriptors, %v", len(d[0]), err)
 	}
 }
 

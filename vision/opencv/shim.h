@@ -15,6 +15,9 @@ sl_pyramid *sl_pyramid_new(const unsigned char *grey, int width, int height, int
                            int window, int levels, char *err, int err_len);
 void sl_pyramid_free(sl_pyramid *p);
 
+/* Copies level of the pyramid, of width x height pixels, to out. */
+void sl_level(const sl_pyramid *p, int level, unsigned char *out, int width, int height);
+
 int sl_flow(const sl_pyramid *from, const sl_pyramid *to, const float *at, float *found, int n,
             int window, int levels, unsigned char *ok, char *err, int err_len);
 

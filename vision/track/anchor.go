@@ -45,6 +45,9 @@ type anchor struct {
 	frame  *frame
 	tries  int // how often seeds were sown
 	seen   int // version of the map it was last placed in
+	// world and unit say what the points of a placed mark are in; no world before there is a map.
+	world string
+	unit  float64
 	// measured are the surfaces at the samples of the mark, as far as pictures have told.
 	measured map[int]measurement
 }
@@ -106,7 +109,7 @@ func (t *Tracker) refreshAnchors() {
 	renewed := 0
 	for _, id := range t.order {
 		a := t.anchors[id]
-		if a.State != Refused && a.seen != t.snapshot.Version && renewed < renewMost {
+		if a.State != Refused && a.belongs(t.snapshot) && a.seen != t.snapshot.Version && renewed < renewMost {
 			t.renew(a)
 			renewed++
 		}
@@ -114,19 +117,57 @@ func (t *Tracker) refreshAnchors() {
 }
 
 // renewMost is how many marks are placed anew in one frame: it bounds the time.
-const renewMost = 2
+const renewMost = 6
 
 // measureMost is how many surfaces are measured again in one frame: each takes a few milliseconds.
 const measureMost = 1
 
+// belongs says whether a mark is to be looked for in a map: a mark that was placed in another one stays
+// there until the two are joined.
+func (a *anchor) belongs(s *mapping.Snapshot) bool { return a.world == "" || a.world == s.World }
+
+// move takes a mark along into the world that its own became part of.
+func (a *anchor) move(m mapping.Move, s *mapping.Snapshot) {
+	if a.frame != nil {
+		a.frame.move(m, s)
+	}
+	if a.world != m.From {
+		return
+	}
+	by := m.By
+	by.S *= m.Unit / a.unit
+	a.transform(by)
+	a.world, a.unit, a.Map, a.Metric = s.World, s.Unit, s.Name, s.Metric
+}
+
+func (a *anchor) transform(by geom.Similarity) {
+	points := slices.Clone(a.Points)
+	for i, p := range points {
+		points[i] = Point{P: by.Apply(p.P), Normal: by.R.MulVec(p.Normal), Cov: by.ApplyCov(p.Cov)}
+	}
+	a.Points = points
+	a.Changed++
+}
+
+// rescale brings a placed mark into the unit that its map has now.
+func (a *anchor) rescale(s *mapping.Snapshot) {
+	if a.unit != s.Unit {
+		a.transform(geom.Similarity{S: s.Unit / a.unit, R: geom.Identity3})
+	}
+	a.unit, a.Map, a.Metric = s.Unit, s.Name, s.Metric
+}
+
 // renew places a mark in the map as it is now.
 func (t *Tracker) renew(a *anchor) {
 	a.seen = t.snapshot.Version
-	if !t.settle(a.frame) {
-		if a.State == Placed && a.Map == t.snapshot.Name {
-			return // keep the place it has: the map has grown past the frame
+	placed := a.world != ""
+	if placed {
+		a.rescale(t.snapshot) // the place it keeps where it can't be found better
+	}
+	if a.frame == nil || !t.settle(a.frame) {
+		if !placed {
+			a.State, a.Reason, a.Points = Waiting, "waiting for parallax: move sideways", nil
 		}
-		a.State, a.Reason, a.Points = Waiting, "waiting for parallax: move sideways", nil
 		return
 	}
 	if a.tries < 3 && a.frame.grey != nil {
@@ -135,13 +176,13 @@ func (t *Tracker) renew(a *anchor) {
 	}
 	points, ok := t.drape(a)
 	if !ok {
-		if a.State != Placed || a.Map != t.snapshot.Name {
+		if !placed {
 			a.State, a.Reason, a.Points = Waiting, "surface without texture: move sideways, or mark a spot beside it", nil
 		}
 		return
 	}
 	a.State, a.Reason, a.Points = Placed, "", points
-	a.Map, a.Metric = t.snapshot.Name, t.snapshot.Metric
+	a.Map, a.Metric, a.world, a.unit = t.snapshot.Name, t.snapshot.Metric, t.snapshot.World, t.snapshot.Unit
 	a.Changed++
 }
 

@@ -62,6 +62,21 @@ func (t *Tracker) follow(f *frame) error {
 	if err != nil {
 		return err
 	}
+	if count(ok) < int(followedShare*float64(len(ok))) {
+		if shift, alike := t.align(from, f.picture); alike {
+			guess := make([]geom.Vec2, len(at))
+			for i, px := range at {
+				guess[i] = px.Add(shift)
+			}
+			again, okAgain, err := t.flowBothWays(from, f.picture, at, guess)
+			if err != nil {
+				return err
+			}
+			if count(okAgain) > count(ok) {
+				found, ok = again, okAgain
+			}
+		}
+	}
 	for i, ft := range t.last.features {
 		if ok[i] {
 			ft.px, ft.n = found[i], t.cam.Normalize(found[i])
@@ -69,6 +84,16 @@ func (t *Tracker) follow(f *frame) error {
 		}
 	}
 	return nil
+}
+
+func count(ok []bool) int {
+	n := 0
+	for _, v := range ok {
+		if v {
+			n++
+		}
+	}
+	return n
 }
 
 // flowBothWays follows points forth and back, and keeps those that return to where they started.
@@ -146,12 +171,31 @@ func (t *Tracker) sightings(f *frame) ([]solve.Sighting, []int) {
 	at := make([]int, 0, len(f.features))
 	for i, ft := range f.features {
 		if l, has := t.snapshot.Landmarks[ft.id]; has {
-			s = append(s, solve.Sighting{P: l.P, N: ft.n, Sigma: sigmaPx})
+			s = append(s, solve.Sighting{P: l.P, N: ft.n, Sigma: t.sightingSigma(f, l)})
 			at = append(at, i)
 		}
 	}
 	return s, at
 }
+
+// sightingSigma is the standard deviation in pixels of where a landmark is seen: of the following, and of the
+// landmark where the camera has moved against the views that it is known from.
+func (t *Tracker) sightingSigma(f *frame, l mapping.Landmark) float64 {
+	near := t.last
+	if near == nil || !near.tracked || near.world != t.snapshot.World {
+		return sigmaPx
+	}
+	c := near.poseCW.Apply(l.P)
+	if c[2] <= 0 {
+		return sigmaPx
+	}
+	r := near.poseCW.R
+	spread := measureSigma * t.cam.SpreadPx(c, r.Mul(l.Cov).Mul(r.Transpose()))
+	return math.Hypot(sigmaPx, math.Min(spread, mostSpread))
+}
+
+// mostSpread bounds, in pixels, by how much a landmark's own error makes it count for less.
+const mostSpread = 4.0
 
 // locate takes the pose of a frame from its landmarks, started from a prediction; false where they do
 // not agree on one. Features that disagree twice are given up.
@@ -244,13 +288,18 @@ func (t *Tracker) replenish(f *frame) error {
 	if len(f.features) >= targetFeatures/2 && !t.policy.wantsCorners {
 		return nil
 	}
-	defer t.times.start(StageCorners)()
 	t.policy.wantsCorners = false
+	return t.fill(f, targetFeatures)
+}
+
+// fill adds corners until a frame has so many features.
+func (t *Tracker) fill(f *frame, most int) error {
+	defer t.times.start(StageCorners)()
 	taken := make([]geom.Vec2, len(f.features))
 	for i, ft := range f.features {
 		taken[i] = ft.px
 	}
-	fresh, err := t.cfg.Imager.Corners(f.picture, taken, targetFeatures-len(taken), float64(t.cam.Width)/50)
+	fresh, err := t.cfg.Imager.Corners(f.picture, taken, most-len(taken), float64(t.cam.Width)/50)
 	if err != nil {
 		return err
 	}
@@ -260,7 +309,4 @@ func (t *Tracker) replenish(f *frame) error {
 	return nil
 }
 
-func (t *Tracker) newID() mapping.FeatureID {
-	t.nextID++
-	return t.nextID
-}
+func (t *Tracker) newID() mapping.FeatureID { return t.cfg.Mapper.NewID() }

@@ -10,6 +10,7 @@ import (
 
 // keyframePolicy decides when a frame is worth keeping; making it one stands apart (maybeKeyframe).
 type keyframePolicy struct {
+	world        string
 	poseCW       geom.Pose
 	unit         float64
 	captured     int64
@@ -27,24 +28,26 @@ const (
 	turnStep = 0.1
 	// lossShare is the share of the last key frame's landmarks below which new ones are needed.
 	lossShare = 0.6
-	// leastGap is the time between key frames in microseconds that leaves the mapper its breath.
-	leastGap = 100_000
+	// leastGap is the time between key frames in microseconds that leaves the mapper its breath, and urgentShare
+	// the share of the last key frame's landmarks below which there is no time for that.
+	leastGap    = 100_000
+	urgentShare = 0.45
 )
 
 func (k *keyframePolicy) made(t *Tracker, f *frame) {
-	*k = keyframePolicy{poseCW: f.poseCW, unit: f.unit, captured: f.captured, landmarks: t.countLandmarks(f),
+	*k = keyframePolicy{world: f.world, poseCW: f.poseCW, unit: f.unit, captured: f.captured, landmarks: t.countLandmarks(f),
 		depth: t.medianDepth(f), wantsCorners: true}
 }
 
 // wants says whether the frame shows enough that the map has not seen.
 func (k *keyframePolicy) wants(f *frame, landmarks int) bool {
-	if f.captured-k.captured < leastGap {
-		return false
-	}
 	was := frame{poseCW: k.poseCW, unit: k.unit}
 	step := f.poseCW.Centre().Sub(was.scaledTo(f.unit).Centre()).Norm()
 	turn := geom.LogSO3(f.poseCW.R.Mul(k.poseCW.R.Transpose())).Norm()
 	depth := k.depth * f.unit / k.unit
+	if f.captured-k.captured < leastGap {
+		return turn > 2*turnStep || float64(landmarks) < urgentShare*float64(k.landmarks)
+	}
 	return step > stepShare*depth || turn > turnStep || float64(landmarks) < lossShare*float64(k.landmarks)
 }
 
@@ -111,23 +114,46 @@ func (t *Tracker) takeSnapshot() {
 		return
 	}
 	t.snapshot = s
+	t.moveTo(s)
+	t.letGo(s)
+	if t.last != nil && t.last.tracked {
+		t.relocateLast()
+	}
+}
+
+// keptPictures bounds the pictures of key frames of all worlds.
+const keptPictures = 160
+
+// letGo forgets the pictures of key frames that are no longer in their world, and the oldest of other
+// worlds where there are too many.
+func (t *Tracker) letGo(s *mapping.Snapshot) {
 	in := map[int64]bool{}
 	newest := int64(0)
 	for _, k := range s.Keyframes {
 		in[k.Captured] = true
 		newest = max(newest, k.Captured)
 	}
+	var elsewhere []int64
 	for c, f := range t.keep {
-		if !in[c] && c < newest {
-			if !slices.Contains(t.history, f) && f != t.last {
-				f.drop()
-			}
-			delete(t.keep, c)
+		switch {
+		case f.world != s.World:
+			elsewhere = append(elsewhere, c)
+		case !in[c] && c < newest:
+			t.dropKept(c)
 		}
 	}
-	if t.last != nil && t.last.tracked {
-		t.relocateLast()
+	slices.Sort(elsewhere)
+	for _, c := range elsewhere[:max(0, min(len(elsewhere), len(t.keep)-keptPictures))] {
+		t.dropKept(c)
 	}
+}
+
+func (t *Tracker) dropKept(captured int64) {
+	f := t.keep[captured]
+	if !slices.Contains(t.history, f) && f != t.last {
+		f.drop()
+	}
+	delete(t.keep, captured)
 }
 
 // relocateLast brings the last frame's pose into the new map, so that the prediction starts from it.
@@ -136,4 +162,35 @@ func (t *Tracker) relocateLast() {
 		t.last.poseCW = t.last.scaledTo(t.snapshot.Unit)
 		t.last.unit = t.snapshot.Unit
 	}
+}
+
+// moveTo takes what is remembered of worlds that have become part of this one along: frames, and marks.
+func (t *Tracker) moveTo(s *mapping.Snapshot) {
+	for _, m := range s.Moves {
+		for _, list := range [][]*frame{t.history, t.faded} {
+			for _, f := range list {
+				f.move(m, s)
+			}
+		}
+		for _, f := range t.keep {
+			f.move(m, s)
+		}
+		if t.last != nil {
+			t.last.move(m, s)
+		}
+		for _, id := range t.order {
+			t.anchors[id].move(m, s)
+		}
+		if t.policy.world == m.From {
+			t.policy = keyframePolicy{world: s.World, captured: t.policy.captured, unit: s.Unit, depth: 1, wantsCorners: true}
+		}
+	}
+}
+
+// move takes a frame's pose into the world that its own became part of.
+func (f *frame) move(m mapping.Move, s *mapping.Snapshot) {
+	if f.world != m.From {
+		return
+	}
+	f.poseCW, f.unit, f.world = m.By.ApplyPose(f.scaledTo(m.Unit)), s.Unit, s.World
 }

@@ -4,7 +4,6 @@ import (
 	"sightline/vision"
 	"sightline/vision/geom"
 	"sightline/vision/mapping"
-	"sightline/vision/solve"
 )
 
 // Limits of finding landmarks again.
@@ -14,10 +13,6 @@ const (
 	// reacquireGate is how far from its projection, in pixels, a landmark may be found: three standard
 	// deviations of the pose and the patch together.
 	reacquireGate = 4.0
-	// relocateLeast is the fewest landmarks that must agree before a lost tracker believes a place.
-	relocateLeast = 25
-	// relocateTries is how many key frames are compared in one frame while lost.
-	relocateTries = 3
 )
 
 // reacquire looks for landmarks that should be in view and are not being followed, with the patch of
@@ -67,84 +62,89 @@ func (t *Tracker) missing(f *frame, k *mapping.Keyframe) (ids []mapping.FeatureI
 	return ids, at, guess
 }
 
-// relocate tries to find a lost camera: first where it was, then by what key frames look like.
+// answer is what the mapper said of a picture.
+type answer struct {
+	mapping.Recognition
+	known bool
+}
+
+// askEvery is how often a lost tracker asks where it is, in microseconds: describing and comparing a picture
+// costs the mapper some ten milliseconds.
+const askEvery = 100_000
+
+// relocate tries to find a camera that has lost its place, or has none yet: where it was last, or by what
+// the mapper knows again. The question is answered while the features of the picture asked about are
+// followed further.
 func (t *Tracker) relocate(f *frame) bool {
-	if t.locate(f, t.last.poseCW) {
+	if t.state == vision.Lost && t.last.tracked && t.locate(f, t.last.poseCW) {
 		return true
 	}
-	f.features = nil
-	if t.cfg.Recogniser == nil || len(t.snapshot.Keyframes) == 0 {
+	if t.ask(f) {
+		return true
+	}
+	return t.takeAnswer(f)
+}
+
+// ask asks the mapper where a picture was taken. True where the answer came at once and was believed.
+func (t *Tracker) ask(f *frame) bool {
+	if f.captured-t.asked < askEvery || t.state == vision.Initializing && !t.cfg.Mapper.Knows() {
 		return false
 	}
-	px, err := t.cfg.Imager.Corners(f.picture, nil, targetFeatures, float64(t.cam.Width)/80)
-	if err != nil || len(px) < relocateLeast {
+	if t.state == vision.Lost {
+		t.reason = "place not known: look back at where the marks are"
+		f.features = nil // what was followed into the loss is worth nothing
+	}
+	if err := t.fill(f, targetFeatures); err != nil || len(f.features) < mapping.MinLandmarks {
 		t.reason = "surface without texture"
 		return false
 	}
-	t.reason = "place not known: look back at where the marks are"
-	n := len(t.snapshot.Keyframes)
-	for try := range min(relocateTries, n) {
-		k := t.snapshot.Keyframes[(n-1-(t.lostFor*relocateTries+try)%n+n)%n]
-		if t.recognise(f, k, px) {
-			return true
+	t.asked = f.captured
+	q, mapper := mapping.Query{Seen: f.observations(), Grey: f.grey}, t.cfg.Mapper
+	t.onMapper(false, func() {
+		a := answer{}
+		a.Recognition, a.known = mapper.Recognise(q)
+		select {
+		case t.answers <- a:
+		default: // an older one was not fetched yet
 		}
-	}
-	return false
+	})
+	return t.takeAnswer(f)
 }
 
-// recognise matches the frame against one key frame, and believes it only if enough landmarks agree.
-func (t *Tracker) recognise(f *frame, k *mapping.Keyframe, px []geom.Vec2) bool {
-	kf := t.keep[k.Captured]
-	if kf == nil {
+// takeAnswer uses an answer of the mapper, if there is one: the features it knows become landmarks.
+func (t *Tracker) takeAnswer(f *frame) bool {
+	var a answer
+	select {
+	case a = <-t.answers:
+	default:
 		return false
 	}
-	var ids []mapping.FeatureID
-	var at []geom.Vec2
-	for _, o := range k.Seen {
-		if _, has := t.snapshot.Landmarks[o.ID]; has {
-			if p, ok := t.cam.Project(geom.Vec3{o.N[0], o.N[1], 1}); ok {
-				ids, at = append(ids, o.ID), append(at, p)
-			}
+	if !a.known {
+		return false
+	}
+	t.takeSnapshot()
+	if t.snapshot == nil || t.snapshot.World != a.World {
+		return false
+	}
+	for i, ft := range f.features {
+		if id, has := a.Pairs[ft.id]; has {
+			f.features[i].id = id
 		}
 	}
-	pairs, err := t.cfg.Recogniser.Match(kf.grey, f.grey, at, px)
-	if err != nil || len(pairs) < relocateLeast {
+	if !t.locate(f, a.PoseCW) {
 		return false
 	}
-	var world []geom.Vec3
-	var seen []geom.Vec2
-	var s []solve.Sighting
-	for _, p := range pairs {
-		l, n := t.snapshot.Landmarks[ids[p[0]]].P, t.cam.Normalize(px[p[1]])
-		world, seen = append(world, l), append(seen, n)
-		s = append(s, solve.Sighting{P: l, N: n, Sigma: 2 * sigmaPx})
-	}
-	pose, _, ok, err := t.cfg.Solver.PnP(world, seen, 4*sigmaPx/t.focal)
-	if err != nil || !ok {
-		return false
-	}
-	res := solve.Pose(pose, s, t.focal)
-	if res.Inliers < relocateLeast || 3*res.Inliers < len(s) || res.Cov == nil {
-		return false
-	}
-	for i, p := range pairs {
-		if res.Inlier[i] {
-			f.features = append(f.features, feature{id: ids[p[0]], px: px[p[1]], n: seen[i]})
-		}
-	}
-	return t.locate(f, res.PoseCW)
+	t.policy.made(t, f)
+	t.cfg.Logger.Info("place known again", "map", a.World, "landmarks", len(a.Pairs))
+	return true
 }
 
-// restart gives the map up and begins as on the first frame. Marks of the old map wait for a place.
+// restart leaves the map for later and begins a new one beside it.
 func (t *Tracker) restart() {
-	t.onMapper(true, t.cfg.Mapper.Reset)
-	t.cfg.Logger.Info("place not found again: starting a new map")
+	t.onMapper(true, t.cfg.Mapper.Park)
+	t.cfg.Logger.Info("place not found again: starting a new map beside the old one")
 	t.state, t.reason, t.snapshot = vision.Initializing, "looking for texture", nil
 	t.starter, t.panorama.reference = starter{}, nil
-	for c, f := range t.keep {
-		f.drop()
-		delete(t.keep, c)
-	}
 }
 
 // whyLost says in words what made tracking fail, for the people who look at the picture.

@@ -240,11 +240,11 @@ func (t *Tracker) begin(views []view, st start, f *frame) error {
 		t.starter.reference = f
 		return nil
 	}
-	t.keep = map[int64]*frame{}
+	t.takeSnapshot()
 	for _, v := range views {
+		v.frame.poseCW, v.frame.unit, v.frame.world = t.snapshot.Keyframe(v.frame.captured).PoseCW, t.snapshot.Unit, t.snapshot.World
 		t.keep[v.frame.captured] = v.frame
 	}
-	t.takeSnapshot()
 	if !t.locate(f, t.snapshot.Keyframe(f.captured).PoseCW) {
 		t.snapshot = nil
 		t.starter.reference = f

@@ -35,6 +35,8 @@ type Imager interface {
 	Flow(from, to Picture, at, guess []geom.Vec2, near bool) (found []geom.Vec2, ok []bool, err error)
 	// Corners returns up to most corners, at least distance pixels apart and from those taken.
 	Corners(p Picture, taken []geom.Vec2, most int, distance float64) ([]geom.Vec2, error)
+	// Small returns the picture at an eighth of its size.
+	Small(p Picture) *image.Gray
 }
 
 // Solver finds poses among outliers (implemented by vision/opencv). Coordinates are normalized, and so
@@ -44,19 +46,12 @@ type Solver interface {
 	PnP(world []geom.Vec3, seen []geom.Vec2, threshold float64) (poseCW geom.Pose, inlier []bool, ok bool, err error)
 }
 
-// Recogniser matches a picture against known ones by what it looks like (implemented by vision/opencv).
-type Recogniser interface {
-	// Match returns pairs of indices into a and b, points in pixels of the two pictures that look alike.
-	Match(a, b *image.Gray, ptsA, ptsB []geom.Vec2) ([][2]int, error)
-}
-
 // Config is what a Tracker needs.
 type Config struct {
-	Camera     camera.Model
-	Imager     Imager
-	Solver     Solver
-	Recogniser Recogniser // nil: a lost tracker only looks where it was last
-	Mapper     *mapping.Mapper
+	Camera camera.Model
+	Imager Imager
+	Solver Solver
+	Mapper *mapping.Mapper
 	// Sync maps in step with the frames, on the tracker's goroutine, so that a run repeats exactly.
 	Sync   bool
 	Logger *slog.Logger
@@ -77,11 +72,11 @@ type Tracker struct {
 	history  []*frame
 	faded    []*frame         // older than the history, without pictures
 	keep     map[int64]*frame // key frames of the map, by capture time
-	nextID   mapping.FeatureID
+	answers  chan answer      // of the mapper, to where a picture was taken
+	asked    int64            // capture time of the last question
 	starter  starter
 	panorama panorama
 	policy   keyframePolicy
-	lostFor  int   // frames
 	seen     int64 // capture time of the last frame whose pose was known
 	anchors  map[string]*anchor
 	order    []string
@@ -125,9 +120,9 @@ const (
 	minInliers = 15
 	// sigmaPx is the standard deviation of a followed feature: sub-pixel flow and the landmark's own error.
 	sigmaPx = 1.0
-	// giveUpAfter is how long a lost tracker looks for the place it knows before it starts anew: the
-	// technician has gone elsewhere.
-	giveUpAfter = 6 * time.Second
+	// giveUpAfter is how long a lost tracker looks for the place it knows before it starts a new map beside the
+	// old one. The old one is still looked for, and the two are joined when it is found.
+	giveUpAfter = 300 * time.Millisecond
 )
 
 // New returns a tracker that has seen nothing.
@@ -139,7 +134,7 @@ func New(cfg Config) *Tracker {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Tracker{cfg: cfg, cam: cfg.Camera, focal: (cfg.Camera.Fx + cfg.Camera.Fy) / 2,
-		state: vision.Initializing, keep: map[int64]*frame{}, nextID: 1, anchors: map[string]*anchor{}}
+		state: vision.Initializing, keep: map[int64]*frame{}, answers: make(chan answer, 1), anchors: map[string]*anchor{}}
 }
 
 // Track takes the next frame and says where the camera was. grey is copied; captured is in
@@ -171,6 +166,10 @@ func (t *Tracker) advance(f *frame) error {
 	defer t.times.start(StagePose)()
 	switch t.state {
 	case vision.Initializing:
+		if t.relocate(f) {
+			t.state, t.reason = vision.Tracking, ""
+			break
+		}
 		t.turn(f)
 		if err := t.tryStart(f); err != nil {
 			return err
@@ -180,10 +179,9 @@ func (t *Tracker) advance(f *frame) error {
 		}
 	case vision.Tracking:
 		if !t.locate(f, t.predict(f)) {
-			t.state, t.lostFor, t.reason = vision.Lost, 0, t.whyLost(f)
+			t.state, t.reason = vision.Lost, t.whyLost(f)
 		}
 	case vision.Lost:
-		t.lostFor++
 		switch {
 		case t.relocate(f):
 			t.state, t.reason = vision.Tracking, ""

@@ -49,13 +49,13 @@ func Start(cfg Config) (*Anchoring, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	engine := opencv.Engine{}
-	mc := mapping.Config{Camera: cfg.Camera, Sizes: cfg.Markers, Logger: cfg.Logger}
+	mc := mapping.Config{Camera: cfg.Camera, Describer: engine, PoseFinder: engine, Sizes: cfg.Markers, Logger: cfg.Logger}
 	if !cfg.NoMarkers {
 		mc.Finder = engine
 	}
 	mapper := mapping.New(mc)
 	a := &Anchoring{mapper: mapper, sync: cfg.Sync, life: cfg.Life, ended: make(chan struct{}), tracker: track.New(track.Config{
-		Camera: cfg.Camera, Imager: engine, Solver: engine, Recogniser: engine,
+		Camera: cfg.Camera, Imager: engine, Solver: engine,
 		Mapper: mapper, Sync: cfg.Sync, Logger: cfg.Logger,
 	})}
 	ctx, stop := context.WithCancel(context.Background())

@@ -175,6 +175,18 @@ func toGrey(img image.Image) *image.Gray {
 		return &image.Gray{Pix: y.Y, Stride: y.YStride, Rect: image.Rect(0, 0, b.Dx(), b.Dy())}
 	}
 	g := image.NewGray(image.Rect(0, 0, b.Dx(), b.Dy()))
+	if c, ok := img.(*image.RGBA); ok { // what a png of 24 bits is read as; the general way takes 20 times as long
+		for y := range b.Dy() {
+			row := c.Pix[y*c.Stride:]
+			for x := range b.Dx() {
+				g.Pix[y*g.Stride+x] = uint8((19595*int(row[4*x]) + 38470*int(row[4*x+1]) + 7471*int(row[4*x+2]) + 1<<15) >> 16)
+			}
+		}
+		return g
+	}
+	if c, ok := img.(*image.Gray); ok {
+		return c
+	}
 	for y := range b.Dy() {
 		for x := range b.Dx() {
 			g.Pix[y*g.Stride+x] = color.GrayModel.Convert(img.At(b.Min.X+x, b.Min.Y+y)).(color.Gray).Y
