@@ -21,6 +21,7 @@ const (
 	Text    Shape = "text"    // where the callout points
 	Gesture Shape = "gesture" // where the hand is to act
 	Pin     Shape = "pin"     // a machine's tags hang here
+	Measure Shape = "measure" // the two places whose distance is asked for
 )
 
 // Action is what a gesture marker asks for.
@@ -60,7 +61,7 @@ type Mark struct {
 const MaxPoints = 2000
 
 var wantPoints = map[Shape][2]int{
-	Arrow: {2, 2}, Circle: {2, 2}, Stroke: {2, MaxPoints}, Text: {1, 1}, Gesture: {1, 1}, Pin: {1, 1},
+	Arrow: {2, 2}, Circle: {2, 2}, Stroke: {2, MaxPoints}, Text: {1, 1}, Gesture: {1, 1}, Pin: {1, 1}, Measure: {2, 2},
 }
 
 // Valid returns an error that names what is wrong with a mark, or nil. A tombstone needs nothing.

@@ -101,6 +101,8 @@ func every(w, h float64) scene.Input {
 	for i := range 60 {
 		wavy = append(wavy, geom.Vec2{60 + 3.2*float64(i), 430 + 14*math.Sin(float64(i)/5)})
 	}
+	measure := entry("measure", annotate.Mark{Author: "Anna", Colour: lin, Shape: annotate.Measure}, 0.5, geom.Vec2{480, 350}, geom.Vec2{610, 310})
+	measure.Anchor.Metric = true
 	return scene.Input{
 		Width: w, Height: h, Frame: image.Pt(640, 480), Camera: lens, Estimate: tracking(), Status: true, Now: now,
 		Marks: []annotate.Entry{
@@ -114,6 +116,7 @@ func every(w, h float64) scene.Input {
 			entry("right", annotate.Mark{Author: "Anna", Colour: anna, Shape: annotate.Arrow}, 0.5, geom.Vec2{900, 200}, geom.Vec2{950, 100}),
 			entry("right2", annotate.Mark{Author: "Anna", Colour: lin, Shape: annotate.Gesture, Action: annotate.Pull}, 0.5, geom.Vec2{920, 210}),
 			entry("below", annotate.Mark{Author: "Anna", Colour: "#ff5db1", Shape: annotate.Text, Text: "x"}, 0.5, geom.Vec2{320, 900}),
+			measure,
 			entry("unsure", annotate.Mark{Author: "Anna", Colour: anna, Shape: annotate.Arrow}, 12, geom.Vec2{320, 240}, geom.Vec2{300, 200}),
 		},
 		Machines: []scene.Machine{pump()},

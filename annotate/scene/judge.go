@@ -81,8 +81,11 @@ func (s *stage) judgePlaced(e *annotate.Entry, m *MarkView) {
 		m.U, m.V, m.Projected = px[0], px[1], true
 		m.Sigma = s.sigma(first, c)
 	}
-	if !inside && (e.Mark.Shape == annotate.Circle || e.Mark.Shape == annotate.Stroke) {
+	if !inside && (e.Mark.Shape == annotate.Circle || e.Mark.Shape == annotate.Stroke || e.Mark.Shape == annotate.Measure) {
 		inside = s.anyInside(e.Anchor.Points)
+	}
+	if e.Mark.Shape == annotate.Measure && m.Projected {
+		m.Sigma = max(m.Sigma, s.sigmaAt(e.Anchor.Points[1])) // one end that may be elsewhere spoils the length
 	}
 	switch {
 	case !inside:

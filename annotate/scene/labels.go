@@ -9,9 +9,10 @@ import (
 	"sightline/vision/geom"
 )
 
-// labels draws the marks with words: panels of machines first, then gestures, then texts over them.
+// labels draws the marks with words: lengths and gestures first, which stand by their place, then panels of
+// machines, then texts over them.
 func (s *stage) labels() {
-	for _, shape := range []annotate.Shape{annotate.Gesture, annotate.Pin, annotate.Text} {
+	for _, shape := range []annotate.Shape{annotate.Measure, annotate.Gesture, annotate.Pin, annotate.Text} {
 		for i, m := range s.builder.marks {
 			if m.State != Shown || m.Shape != shape {
 				continue
@@ -19,6 +20,8 @@ func (s *stage) labels() {
 			mark := &s.in.Marks[i].Mark
 			s.pen.alpha = m.Alpha
 			switch c := Colour(mark.Colour); shape {
+			case annotate.Measure:
+				s.length(&s.in.Marks[i], c)
 			case annotate.Pin:
 				s.pin(m.ID, s.at(m), mark, c)
 			case annotate.Gesture:

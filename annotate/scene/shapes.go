@@ -26,6 +26,8 @@ func (s *stage) world() {
 			s.circle(e, c)
 		case annotate.Stroke:
 			s.stroke(e.Anchor.Points, c)
+		case annotate.Measure:
+			s.measure(e.Anchor.Points, c)
 		}
 		s.keepOff(s.at(m), 12)
 	}
@@ -205,6 +207,8 @@ func (s *stage) draft(m *annotate.Mark) {
 		p.ring(c, pts[0], r, 4.5, 2.2)
 	case annotate.Stroke:
 		p.add(Item{Kind: Line, Points: pts, Width: 5 * p.s, Colour: c, Halo: 2.2 * p.s})
+	case annotate.Measure:
+		s.between(pts[0], pts[1], c)
 	case annotate.Gesture:
 		s.gesture(pts[0], m, c)
 	case annotate.Text:

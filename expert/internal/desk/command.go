@@ -25,6 +25,7 @@ var toolbarGroups = [][]command{
 		{id: "tool:circle", name: "Circle", key: "C", draw: iconCircle},
 		{id: "tool:stroke", name: "Freehand", key: "D", draw: iconStroke},
 		{id: "tool:text", name: "Text", key: "T", draw: iconText},
+		{id: "tool:measure", name: "Measure from one place to another", key: "E", draw: iconMeasure},
 		{id: "tool:pin", name: "Pin the machine's readings", key: "M", draw: iconPin},
 	},
 	{

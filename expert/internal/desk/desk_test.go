@@ -227,6 +227,51 @@ func TestTools(t *testing.T) {
 }
 
 // TestPenLeavesThePicture wants points only on the frame.
+// TestMeasureGoesFromMarkToMark drags near two marks: the measure holds on to their places, is named by its
+// length once it has one, and a press alone makes nothing.
+func TestMeasureGoesFromMarkToMark(t *testing.T) {
+	w := newWorld()
+	d := newDesk(t, w, nil)
+	places := []geom.Vec2{{200, 150}, {420, 300}}
+	for _, at := range places {
+		id, err := w.Create(annotate.Mark{Shape: annotate.Gesture, Action: annotate.Point, Camera: "tom", Width: 640, Height: 480, Points: []geom.Vec2{at}}, w.frame.Captured)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.place(id)
+	}
+	d.Render()
+	d.Do("tool:measure")
+	v, _ := d.view()
+	press := func(from, to geom.Vec2) {
+		d.Handle(Event{Kind: Pressed, At: v.ToViewport(from)})
+		d.Handle(Event{Kind: Moved, At: v.ToViewport(to)})
+		d.Handle(Event{Kind: Released, At: v.ToViewport(to)})
+	}
+	press(geom.Vec2{100, 100}, geom.Vec2{101, 100})
+	if len(w.marks) != 2 {
+		t.Fatalf("a press alone made a measure: %+v", w.marks[2:])
+	}
+	press(places[0].Add(geom.Vec2{3, -2}), places[1].Add(geom.Vec2{-2, 3}))
+	if len(w.marks) != 3 || w.marks[2].Mark.Shape != annotate.Measure {
+		t.Fatalf("%d marks, want a measure as the third", len(w.marks))
+	}
+	for i, p := range w.marks[2].Mark.Points {
+		if p.Sub(places[i]).Norm() > 0.01 {
+			t.Errorf("end %d is at %v, want the mark at %v", i, p, places[i])
+		}
+	}
+	if name := shapeName(w.marks[2]); name != "Measure" {
+		t.Errorf("without a place it is called %q", name)
+	}
+	w.place("m3")
+	w.marks[2].Anchor.Metric = true
+	// 266.3 px at 600 px of focal length and 2 m.
+	if name := shapeName(w.marks[2]); name != "888 ± 18 mm" {
+		t.Errorf("it is called %q", name)
+	}
+}
+
 func TestPenLeavesThePicture(t *testing.T) {
 	w := newWorld()
 	d := newDesk(t, w, nil)

@@ -72,6 +72,9 @@ func busy() *world {
 		id, _ := w.Create(m, w.frame.Captured)
 		w.place(id)
 	}
+	long, _ := w.Create(on("Eva", Palette[1], annotate.Measure, geom.Vec2{110, 90}, geom.Vec2{260, 60}), w.frame.Captured)
+	w.place(long)
+	w.marks[len(w.marks)-1].Anchor.Metric = true
 	_, _ = w.Create(on("Eva", Palette[3], annotate.Circle, geom.Vec2{90, 200}, geom.Vec2{130, 200}), w.frame.Captured)
 	return w
 }

@@ -64,7 +64,7 @@ func (d *Desk) distance(m annotate.Mark, pts []geom.Vec2, at geom.Vec2) float64 
 		on[i] = v.ToViewport(p)
 	}
 	switch m.Shape {
-	case annotate.Arrow, annotate.Stroke:
+	case annotate.Arrow, annotate.Stroke, annotate.Measure:
 		best := math.Inf(1)
 		for i := 1; i < len(on); i++ {
 			best = min(best, toSegment(at, on[i-1], on[i]))
@@ -77,6 +77,32 @@ func (d *Desk) distance(m annotate.Mark, pts []geom.Vec2, at geom.Vec2) float64 
 		return min(at.Sub(on[0]).Norm(), max(0, min(at.Sub(on[0].Add(badge)).Norm(), at.Sub(on[0].Sub(badge)).Norm())-20*d.scale))
 	}
 	return at.Sub(on[0]).Norm()
+}
+
+// snap moves a pixel onto the place of a mark that is near on screen, so that a measure can go from mark to
+// mark.
+func (d *Desk) snap(px geom.Vec2) geom.Vec2 {
+	v, ok := d.view()
+	if !ok {
+		return px
+	}
+	best, to := reach*d.scale, px
+	for _, e := range d.marks {
+		pts, ok := d.onFrame(e)
+		if !ok {
+			continue
+		}
+		ends := pts[:1]
+		if e.Mark.Shape == annotate.Measure {
+			ends = pts
+		}
+		for _, p := range ends {
+			if dist := p.Sub(px).Norm() * v.Scale; dist <= best {
+				best, to = dist, p
+			}
+		}
+	}
+	return to
 }
 
 // toSegment is the distance of a point from a straight piece of line.

@@ -114,7 +114,12 @@ func (d *Desk) released(geom.Vec2) {
 		p := d.pen
 		d.pen = nil
 		size := d.held.Size()
-		d.fail(d.create(p.tool, p.shape(size.X, size.Y), ""))
+		pts := d.drawn(p, size.X, size.Y)
+		if p.tool == Measure && pts[0].Sub(pts[1]).Norm() < 4 {
+			d.Toast("Drag from one place to the other: how far it is will stand on the line", scene.Info)
+		} else {
+			d.fail(d.create(p.tool, pts, ""))
+		}
 	case d.move != nil:
 		m := d.move
 		d.move = nil
@@ -125,6 +130,15 @@ func (d *Desk) released(geom.Vec2) {
 		return
 	}
 	d.unhold()
+}
+
+// drawn are the points of the mark in the making; those of a measure hold on to marks that are near.
+func (d *Desk) drawn(p *pen, width, height int) []geom.Vec2 {
+	pts := p.shape(width, height)
+	if p.tool == Measure {
+		pts = []geom.Vec2{d.snap(pts[0]), d.snap(pts[1])}
+	}
+	return pts
 }
 
 // create makes a mark on the held frame.

@@ -42,6 +42,15 @@ func iconText(p *pad, at geom.Vec2, c color.NRGBA) {
 	p.line(c, 2.6, o(0, -7.5), o(0, 8))
 }
 
+func iconMeasure(p *pad, at geom.Vec2, c color.NRGBA) {
+	o := func(x, y float64) geom.Vec2 { return p.off(at, x, y) }
+	p.line(c, 2.6, o(-9, 0), o(9, 0))
+	p.line(c, 2.6, o(-9, -6), o(-9, 6))
+	p.line(c, 2.6, o(9, -6), o(9, 6))
+	p.line(c, 2, o(-3, -3.5), o(-3, 0))
+	p.line(c, 2, o(3, -3.5), o(3, 0))
+}
+
 func iconPin(p *pad, at geom.Vec2, c color.NRGBA) {
 	o := func(x, y float64) geom.Vec2 { return p.off(at, x, y) }
 	p.frame(c, Rect{at[0] - 9*p.s, at[1] - 9*p.s, at[0] + 9*p.s, at[1] + 4*p.s}, 2.5, 2.2)

@@ -99,7 +99,7 @@ func (d *Desk) drafts(f *call.Frame) []annotate.Mark {
 	m := annotate.Mark{Colour: d.colour, Width: size.X, Height: size.Y}
 	switch {
 	case d.pen != nil:
-		draft, err := Body(d.pen.tool, size.X, size.Y, d.pen.shape(size.X, size.Y))
+		draft, err := Body(d.pen.tool, size.X, size.Y, d.drawn(d.pen, size.X, size.Y))
 		if err != nil {
 			return nil
 		}
@@ -254,7 +254,7 @@ func (d *Desk) selection() {
 	box = box.inset(-14 * d.scale)
 	d.overlay.frame(color.NRGBA{0, 0, 0, 150}, box.inset(-1), 8, 4)
 	d.overlay.frame(bright, box, 8, 1.6)
-	d.pill(box.X0, box.Y1+14*d.scale, shapeName(e.Mark)+" by "+cmp.Or(e.Mark.Author, "somebody")+" · drag to move · Del to delete", bright, glass, 12)
+	d.pill(box.X0, box.Y1+14*d.scale, shapeName(e)+" by "+cmp.Or(e.Mark.Author, "somebody")+" · drag to move · Del to delete", bright, glass, 12)
 }
 
 // lostField is the publisher of the picture when it is not in the room any more.
@@ -304,8 +304,9 @@ func (d *Desk) tracking() (words string, c color.NRGBA) {
 	return "Tracking starts" + because, amber
 }
 
-func shapeName(m annotate.Mark) string {
-	switch m.Shape {
+// shapeName is what a mark is called; a measure is called by its length.
+func shapeName(e annotate.Entry) string {
+	switch m := e.Mark; m.Shape {
 	case annotate.Gesture:
 		return map[annotate.Action]string{annotate.Point: "Here", annotate.Press: "Press", annotate.TurnLeft: "Turn left",
 			annotate.TurnRight: "Turn right", annotate.Pull: "Pull", annotate.Stop: "Stop"}[m.Action]
@@ -319,6 +320,11 @@ func shapeName(m annotate.Mark) string {
 		return "“" + m.Text + "”"
 	case annotate.Pin:
 		return "Readings"
+	case annotate.Measure:
+		if e.Anchor != nil && e.Anchor.Metric {
+			return scene.Length(e)
+		}
+		return "Measure"
 	}
-	return string(m.Shape)
+	return string(e.Mark.Shape)
 }

@@ -239,7 +239,7 @@ func (v *side) markRow(e annotate.Entry) {
 	}
 	y := (r.Y0 + r.Y1) / 2
 	p.disc(scene.Colour(e.Mark.Colour), geom.Vec2{v.x + 5*s, y}, 5)
-	name := p.clip(shapeName(e.Mark), 13.5, true, 110*s)
+	name := p.clip(shapeName(e), 13.5, true, 110*s)
 	x := p.text(bright, v.x+19*s, y, name, 13.5, true, v.w) + 8*s
 	x = p.text(muted, x, y, e.Mark.Author, 12.5, false, 64*s) + 8*s
 	words, c := v.stateOf(e)

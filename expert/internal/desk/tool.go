@@ -19,6 +19,8 @@ const (
 	Stroke Tool = "stroke"
 	Text   Tool = "text"
 	Pin    Tool = "pin"
+	// Measure asks how far two places are from each other.
+	Measure Tool = "measure"
 )
 
 // Gesture returns the tool that places a gesture.
@@ -33,7 +35,7 @@ func (t Tool) Action() (annotate.Action, bool) {
 }
 
 // drags says whether a tool draws from where the pen goes down to where it is lifted.
-func (t Tool) drags() bool { return t == Arrow || t == Circle || t == Stroke }
+func (t Tool) drags() bool { return t == Arrow || t == Circle || t == Stroke || t == Measure }
 
 // pen is the mark in the making: points in pixels of the frame on which the pen went down.
 type pen struct {
@@ -48,7 +50,7 @@ const nearest = 1.5
 func (p *pen) move(to geom.Vec2) {
 	n := len(p.points)
 	switch {
-	case p.tool == Arrow || p.tool == Circle:
+	case p.tool == Arrow || p.tool == Circle || p.tool == Measure:
 		p.points = append(p.points[:1], to)
 	case p.tool == Stroke && to.Sub(p.points[n-1]).Norm() >= nearest:
 		p.points = append(p.points, to)
@@ -92,6 +94,8 @@ func (p *pen) shape(width, height int) []geom.Vec2 {
 		if small {
 			return []geom.Vec2{first, first.Add(geom.Vec2{0.07 * unit, 0})}
 		}
+		return []geom.Vec2{first, last}
+	case Measure: // from one place to the other; a press alone has no other
 		return []geom.Vec2{first, last}
 	case Stroke:
 		if len(p.points) == 1 {

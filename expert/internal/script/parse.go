@@ -140,7 +140,7 @@ func (c *cursor) wait(cmd *Command) error {
 }
 
 // tools is how many points each tool takes.
-var tools = map[string][2]int{"arrow": {1, 2}, "circle": {1, 2}, "stroke": {2, annotate.MaxPoints}, "text": {1, 1}, "pin": {1, 1}, "gesture": {1, 1}}
+var tools = map[string][2]int{"arrow": {1, 2}, "circle": {1, 2}, "stroke": {2, annotate.MaxPoints}, "measure": {2, 2}, "text": {1, 1}, "pin": {1, 1}, "gesture": {1, 1}}
 
 var actions = map[string]bool{"point": true, "press": true, "turn-left": true, "turn-right": true, "pull": true, "stop": true}
 

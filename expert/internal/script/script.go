@@ -22,7 +22,7 @@ type Command struct {
 	Tag        string        // wait tag
 	Timeout    time.Duration // of a wait
 	Sleep      time.Duration
-	Tool       string // arrow, circle, stroke, text, gesture:ACTION, pin
+	Tool       string // arrow, circle, stroke, measure, text, gesture:ACTION, pin
 	Points     []geom.Vec2
 	Colour     string
 	Text       string // mark, say
@@ -145,9 +145,9 @@ const Help = `One command in a line; # begins a comment.
   report                          figures to standard output
   quit
 
-TOOL is arrow, circle, stroke, text, gesture:point|press|turn-left|turn-right|pull|stop or pin:MACHINE.
+TOOL is arrow, circle, stroke, measure, text, gesture:point|press|turn-left|turn-right|pull|stop or pin:MACHINE.
 x and y go from 0 to 1 over the frame on screen: the newest one received, or the frozen one. An arrow is
-tip, tail; a circle centre, rim; with one point both get a readable size. With delay= the mark is sent
+tip, tail; a circle centre, rim; with one point both get a readable size; a measure the two places. With delay= the mark is sent
 that much later and still names the frame that was there before. A wait fails after 30 s where it gives
 no timeout.
 `

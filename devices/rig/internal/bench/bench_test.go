@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -45,7 +46,7 @@ func run(t *testing.T, cfg Config) *Report {
 	if _, err := exec.LookPath("ffprobe"); err != nil {
 		t.Skip("no ffprobe to play the recordings with: make deps installs it")
 	}
-	cfg.Bin, cfg.Out, cfg.Headless = programs(t), filepath.Join(t.TempDir(), "out"), true
+	cfg.Bin, cfg.Out, cfg.Headless = programs(t), cmp.Or(cfg.Out, filepath.Join(t.TempDir(), "out")), true
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	r, err := Run(ctx, cfg, io.Discard)
@@ -101,9 +102,12 @@ func TestDesk(t *testing.T) {
 func TestPlant(t *testing.T) {
 	text := "wait video 20s\nwait tracking 30s\nsleep 2s\n" +
 		"mark circle 0.63,0.55 0.70,0.55 delay=400ms\nmark arrow 0.30,0.52 0.42,0.36 delay=400ms\nmark text 0.46,0.55 text=\"检查 coupling\"\n" +
-		"wait placed 3 15s\nwait tag hall1/pump-7 pressure 10s\nsleep 4s\nquit\n"
-	r := run(t, Config{Source: "sim:plant?seed=7", FPS: 20, For: 12 * time.Second, Script: script(t, text), Every: 3})
+		"mark measure 0.24,0.47 0.46,0.55 delay=400ms\nwait placed 4 15s\nwait tag hall1/pump-7 pressure 10s\nsleep 4s\nquit\n"
+	cfg := Config{Source: "sim:plant?seed=7", FPS: 20, For: 12 * time.Second, Script: script(t, text), Every: 3}
+	cfg.Out = filepath.Join(t.TempDir(), "out")
+	r := run(t, cfg)
 	for _, f := range r.Failures {
 		t.Error(f)
 	}
+	measuresAreTrue(t, cfg)
 }
