@@ -72,10 +72,11 @@ type Mapper struct {
 	ids   atomic.Int64
 	known atomic.Int32 // maps that wait
 
-	active  *world
-	dormant []*world
-	worlds  int // ever begun
-	serial  int // of the snapshots
+	active   *world
+	dormant  []*world
+	worlds   int   // ever begun
+	recalled int64 // key frames of earlier visits
+	serial   int   // of the snapshots
 
 	in      chan func()
 	stopped chan struct{}

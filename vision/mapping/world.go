@@ -30,10 +30,13 @@ func newWorld(name string, focal float64) *world {
 // qualified changes with the unit, so that an anchor in the old unit is never drawn in the new one.
 func (w *world) qualified() string {
 	if w.metric {
-		return w.name + "-metres"
+		return MetricName(w.name)
 	}
 	return w.name
 }
+
+// MetricName is the name of a world once it is in metres.
+func MetricName(world string) string { return world + "-metres" }
 
 // views gathers, for every feature that wanted accepts, the key frames that see it.
 func (w *world) views(wanted func(FeatureID) bool) map[FeatureID][]solve.View {

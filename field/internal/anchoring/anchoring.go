@@ -4,6 +4,7 @@ package anchoring
 
 import (
 	"context"
+	"fmt"
 	"image"
 	"log/slog"
 
@@ -124,6 +125,27 @@ func (a *Anchoring) MarkersIn() (corners map[int][4]geom.Vec3, world string, met
 		return s.Markers, a.qualified(s.Name), s.Metric
 	}
 	return nil, "", false
+}
+
+// Save writes the maps and the marks in them to a file, for the next visit to the machine.
+func (a *Anchoring) Save(path, machine string) error {
+	s := a.tracker.Save()
+	s.Machine = machine
+	return mapping.WriteFile(path, s)
+}
+
+// Recall reads what Save wrote, before the first frame: its maps are recognised when they are seen again. The
+// error says what is wrong with the file, or that it is of another machine; machine "" takes any.
+func (a *Anchoring) Recall(path, machine string) error {
+	s, err := mapping.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if machine != "" && s.Machine != machine {
+		return fmt.Errorf("map file %s is of machine %q, this is %q: give the file of this machine", path, s.Machine, machine)
+	}
+	a.tracker.Recall(s)
+	return nil
 }
 
 // Stages returns the times of the last frame's stages.

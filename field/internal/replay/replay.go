@@ -33,6 +33,8 @@ type Config struct {
 	Delay      int     `help:"Tell each anchor so many frames after its frame."`
 	Marks      string  `help:"Write frame,anchor,u,v,state,sigma_px,reason here."`
 	Trajectory string  `help:"Write index tx ty tz qx qy qz qw (camera-to-world) here."`
+	MapIn      string  `type:"existingfile" help:"Begin with the maps and the marks of this file."`
+	MapOut     string  `help:"Write the maps and the marks to this file at the end."`
 	NoMarkers  bool    `help:"Do not read ArUco markers."`
 	Sync       bool    `help:"Map in step with the frames, so that a run repeats exactly."`
 	FPS        float64 `default:"30" help:"Frames per second of the sequence."`
@@ -78,6 +80,11 @@ func Run(cfg Config) (err error) {
 		return err
 	}
 	defer r.eye.Close()
+	if cfg.MapIn != "" {
+		if err := r.eye.Recall(cfg.MapIn, ""); err != nil {
+			return err
+		}
+	}
 	for _, out := range []struct {
 		path string
 		w    *io.Writer
@@ -115,6 +122,9 @@ func (r *run) frames() error {
 		return fmt.Errorf("%s: no rgb/00000.png or .jpg in it", r.cfg.Sequence)
 	}
 	r.report(n)
+	if r.cfg.MapOut != "" {
+		return r.eye.Save(r.cfg.MapOut, filepath.Base(r.cfg.Sequence))
+	}
 	return nil
 }
 
