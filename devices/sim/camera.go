@@ -20,6 +20,10 @@ import (
 	"sightline/vision/geom"
 )
 
+// Version is that of the pictures: who keeps rendered ones renders them again where it is another. It is
+// raised with every change that can be seen.
+const Version = 2
+
 // Options describe a simulated camera. The zero value is the plant of seed 0, calm, 640x480 at 30 fps.
 type Options struct {
 	Seed          uint64

@@ -1,8 +1,14 @@
 package sim
 
 import (
+	"errors"
+	"flag"
+	"fmt"
 	"image"
+	"image/png"
 	"math"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"sightline/vision/geom"
@@ -124,6 +130,38 @@ func TestNoiseIsAsAsked(t *testing.T) {
 	got := difference(w.Picture(17), noisy) / math.Sqrt(2/math.Pi)
 	if want := 3 * usualNoise; math.Abs(got-want) > 0.15*want {
 		t.Errorf("deviation %.2f grey levels, want %.2f", got, want)
+	}
+}
+
+var update = flag.Bool("update", false, "write testdata/version.png anew")
+
+// TestPicturesAreOfThisVersion fails where pictures have changed and Version has not: raise it, and run with
+// -update.
+func TestPicturesAreOfThisVersion(t *testing.T) {
+	got := world(t, Options{Seed: 5, Width: 160, Height: 120, Noise: -1}).Picture(17)
+	grey := &image.Gray{Pix: got.Y, Stride: got.YStride, Rect: got.Rect}
+	path := filepath.Join("testdata", fmt.Sprintf("version-%d.png", Version))
+	if *update {
+		f, err := os.Create(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(png.Encode(f, grey), f.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	want, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Another processor may round otherwise here and there.
+	if d := difference(got, &image.YCbCr{Y: want.(*image.Gray).Pix}); d > 0.02 {
+		t.Errorf("the picture differs by %.3f grey levels from that of version %d", d, Version)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"sync"
 
+	"sightline/devices/sim"
 	"sightline/vision/geom"
 )
 
@@ -25,7 +26,7 @@ func (b *bench) folder(r Row) string {
 		return r.Source
 	}
 	name := strings.NewReplacer("sim:plant?", "", "&", "-", "/", "-", "motion=", "", "=", "").Replace(r.Source)
-	return filepath.Join(b.cfg.Sequences, fmt.Sprintf("%s-%d", name, r.Frames))
+	return filepath.Join(b.cfg.Sequences, fmt.Sprintf("v%d-%s-%d", sim.Version, name, r.Frames))
 }
 
 // render makes the sequences that are not there yet, as many at a time as there are cores.

@@ -19,7 +19,7 @@ type Config struct {
 	Replay    string        `default:"bin/replay" help:"The replay program."`
 	Bridge    string        `default:"bin/bridge" help:"The bridge program, which renders sequences."`
 	Data      string        `default:"../shared/data" help:"Folder with the real sequences desk and walk; what is absent is left out."`
-	Sequences string        `default:".cache/sequences" help:"Where rendered sequences are kept and found again. Remove it (make clean) after a change of the simulation."`
+	Sequences string        `default:".cache/sequences" help:"Where rendered sequences are kept and found again; make clean removes them."`
 	Sequence  []string      `type:"existingdir" help:"Measure this sequence folder as well (rgb, depth, poses.txt, camera.txt). May be given again."`
 	Only      string        `help:"Only rows whose name matches this regular expression; 'folder' is those of --sequence."`
 	Hour      time.Duration `default:"2m" help:"How much of an hour the last row plays; 1h is 108,000 frames."`
