@@ -34,6 +34,7 @@ type serve struct {
 	NATS       string `name:"nats" placeholder:"nats://HOST:PORT" help:"A NATS with JetStream elsewhere; without it an embedded one is run."`
 	TLSCert    string `name:"tls-cert" type:"path" help:"PEM file; needed to listen on more than this machine."`
 	TLSKey     string `name:"tls-key" type:"path" help:"PEM file."`
+	Profile    string `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
 	Verbose    bool   `short:"v" help:"Log more."`
 }
 
@@ -88,6 +89,11 @@ func (c serve) run(ctx context.Context, stdout, stderr io.Writer) error {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	stop, err := serveProfile(c.Profile)
+	if err != nil {
+		return err
+	}
+	defer stop()
 	s, err := server.Start(ctx, server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
 		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log})
 	if err != nil {

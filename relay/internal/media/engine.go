@@ -3,8 +3,10 @@ package media
 import (
 	"time"
 
+	"github.com/pion/dtls/v3"
 	"github.com/pion/interceptor"
 	"github.com/pion/interceptor/pkg/nack"
+	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/wire"
@@ -22,18 +24,19 @@ func Patience(rtt time.Duration) time.Duration {
 	return min(3*nackEvery+2*rtt, 500*time.Millisecond)
 }
 
-// NewAPI returns pion set up as both ends of a session have it: the codecs, abs-capture-time on video
-// and audio, retransmission (NACK, RTX) and receiver reports. Every PeerConnection gets its own.
+// The header extensions that are negotiated, besides abs-capture-time.
+const (
+	TransportCCURI = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01"
+	AudioLevelURI  = "urn:ietf:params:rtp-hdrext:ssrc-audio-level" // RFC 6464
+	OrientationURI = "urn:3gpp:video-orientation"
+)
+
+// NewAPI returns pion set up as a client has it: the codecs, the header extensions, retransmission (NACK,
+// RTX), receiver reports and transport-wide feedback. Every PeerConnection gets its own.
 func NewAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
-	engine := &webrtc.MediaEngine{}
-	if err := registerCodecs(engine); err != nil {
+	engine, err := newEngine()
+	if err != nil {
 		return nil, err
-	}
-	capture := webrtc.RTPHeaderExtensionCapability{URI: wire.AbsCaptureTimeURI}
-	for _, kind := range []webrtc.RTPCodecType{webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio} {
-		if err := engine.RegisterHeaderExtension(capture, kind); err != nil {
-			return nil, err
-		}
 	}
 	registry := &interceptor.Registry{}
 	// A retransmission comes on a stream of its own (RTX), where the generator of NACKs does not see it: it
@@ -45,15 +48,59 @@ func NewAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
 	if err := webrtc.ConfigureRTCPReports(registry); err != nil {
 		return nil, err
 	}
+	feedback, err := twcc.NewSenderInterceptor()
+	if err != nil {
+		return nil, err
+	}
+	numbers, err := twcc.NewHeaderExtensionInterceptor()
+	if err != nil {
+		return nil, err
+	}
+	registry.Add(feedback)
+	registry.Add(numbers)
+	return api(engine, registry, settings), nil
+}
+
+// NewRelayAPI returns pion set up for the relay, which forwards by itself: what an interceptor would do for
+// every packet and every receiver, sfu does once, or not at all.
+func NewRelayAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
+	engine, err := newEngine()
+	if err != nil {
+		return nil, err
+	}
+	settings.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
+	return api(engine, &interceptor.Registry{}, settings), nil
+}
+
+func api(engine *webrtc.MediaEngine, registry *interceptor.Registry, settings webrtc.SettingEngine) *webrtc.API {
 	settings.SetSCTPMaxMessageSize(wire.MaxMessage + 1<<10)
 	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry),
-		webrtc.WithSettingEngine(settings)), nil
+		webrtc.WithSettingEngine(settings))
+}
+
+func newEngine() (*webrtc.MediaEngine, error) {
+	engine := &webrtc.MediaEngine{}
+	if err := registerCodecs(engine); err != nil {
+		return nil, err
+	}
+	video, audio := webrtc.RTPCodecTypeVideo, webrtc.RTPCodecTypeAudio
+	for _, e := range []struct {
+		uri  string
+		kind webrtc.RTPCodecType
+	}{{wire.AbsCaptureTimeURI, video}, {wire.AbsCaptureTimeURI, audio}, {TransportCCURI, video}, {TransportCCURI, audio},
+		{AudioLevelURI, audio}, {OrientationURI, video}} {
+		if err := engine.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: e.uri}, e.kind); err != nil {
+			return nil, err
+		}
+	}
+	return engine, nil
 }
 
 // registerCodecs registers what is taken, the preferred first: H.264 constrained baseline in
 // packetization mode 1, then what browsers may send instead; Opus.
 func registerCodecs(engine *webrtc.MediaEngine) error {
-	feedback := []webrtc.RTCPFeedback{{Type: "ccm", Parameter: "fir"}, {Type: "nack"}, {Type: "nack", Parameter: "pli"}}
+	feedback := []webrtc.RTCPFeedback{{Type: "ccm", Parameter: "fir"}, {Type: "nack"}, {Type: "nack", Parameter: "pli"},
+		{Type: "transport-cc"}}
 	video := []struct {
 		mime, fmtp string
 		payload    webrtc.PayloadType
@@ -76,7 +123,8 @@ func registerCodecs(engine *webrtc.MediaEngine) error {
 		}
 	}
 	return engine.RegisterCodec(webrtc.RTPCodecParameters{PayloadType: 111, RTPCodecCapability: webrtc.RTPCodecCapability{
-		MimeType: Opus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1"}},
+		MimeType: Opus, ClockRate: 48000, Channels: 2, SDPFmtpLine: "minptime=10;useinbandfec=1",
+		RTCPFeedback: []webrtc.RTCPFeedback{{Type: "transport-cc"}}}},
 		webrtc.RTPCodecTypeAudio)
 }
 

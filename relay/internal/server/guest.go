@@ -96,7 +96,7 @@ func (g *guest) open(ctx context.Context, grant auth.Grant, offer string) (answe
 	settings := s.media.settings()
 	settings.SetICETimeouts(guestLost, guestFails, iceKeep)
 	cfg := sfu.LinkConfig{Participant: g.who.ID, Role: g.who.Role, Settings: settings, Rewrite: s.media.rewrite,
-		Log: s.log, Now: s.cfg.Now, Pool: s.pool, OnUp: func(u *sfu.Up) { g.room.TrackUp(g, u) }, OnFail: g.fail}
+		Log: s.log, Now: s.cfg.Now, Pool: s.pool, Flush: s.media.flush, OnUp: func(u *sfu.Up) { g.room.TrackUp(g, u) }, OnFail: g.fail}
 	if g.want == nil {
 		g.peer, answer, err = sfu.Ingest(cfg, offer)
 	} else {

@@ -11,12 +11,15 @@ import (
 
 	"github.com/pion/ice/v4"
 	"github.com/pion/webrtc/v4"
+
+	"sightline/relay/internal/udp"
 )
 
 // mediaPort is the one UDP port that all media pass through.
 type mediaPort struct {
 	port      int
 	mux       ice.UDPMux
+	conns     []*udp.Conn
 	advertise string // host:port
 }
 
@@ -52,25 +55,57 @@ func openMedia(http *net.TCPAddr, port int, advertise string) (*mediaPort, error
 	return m, nil
 }
 
+// listenMedia opens a socket on an address, or, where that is unspecified, on each address of this machine.
 func listenMedia(ip net.IP, port int) (*mediaPort, error) {
+	ips := []net.IP{ip}
 	if ip.IsUnspecified() {
+		var err error
+		if ips, err = localAddresses(); err != nil {
+			return nil, err
+		}
 		if port == 0 {
-			var err error
 			if port, err = freePort(); err != nil {
 				return nil, err
 			}
 		}
-		mux, err := ice.NewMultiUDPMuxFromPort(port, ice.UDPMuxFromPortWithLoopback(),
-			ice.UDPMuxFromPortWithReadBufferSize(udpBuffer), ice.UDPMuxFromPortWithWriteBufferSize(udpBuffer))
-		return &mediaPort{port: port, mux: mux}, err
 	}
-	conn, err := net.ListenUDP("udp", &net.UDPAddr{IP: ip, Port: port})
+	m := &mediaPort{port: port}
+	var muxes []ice.UDPMux
+	for _, ip := range ips {
+		conn, err := udp.Listen(&net.UDPAddr{IP: ip, Port: port})
+		if err != nil {
+			m.close()
+			return nil, err
+		}
+		_ = conn.SetReadBuffer(udpBuffer)
+		_ = conn.SetWriteBuffer(udpBuffer)
+		m.conns = append(m.conns, conn)
+		muxes = append(muxes, ice.NewUDPMuxDefault(ice.UDPMuxParams{UDPConn: conn}))
+		m.port = conn.LocalAddr().(*net.UDPAddr).Port
+	}
+	m.mux = muxes[0]
+	if len(muxes) > 1 {
+		m.mux = ice.NewMultiUDPMuxDefault(muxes...)
+	}
+	return m, nil
+}
+
+// localAddresses lists the addresses of this machine that others can reach, and its loopback.
+func localAddresses() ([]net.IP, error) {
+	all, err := net.InterfaceAddrs()
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("addresses of this machine: %w", err)
 	}
-	_ = conn.SetReadBuffer(udpBuffer)
-	_ = conn.SetWriteBuffer(udpBuffer)
-	return &mediaPort{port: conn.LocalAddr().(*net.UDPAddr).Port, mux: webrtc.NewICEUDPMux(nil, conn)}, nil
+	var ips []net.IP
+	for _, a := range all {
+		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLinkLocalUnicast() && !n.IP.IsMulticast() {
+			ips = append(ips, n.IP)
+		}
+	}
+	if len(ips) == 0 {
+		return nil, errors.New("this machine has no address")
+	}
+	return ips, nil
 }
 
 func freePort() (int, error) {
@@ -82,7 +117,21 @@ func freePort() (int, error) {
 	return conn.LocalAddr().(*net.UDPAddr).Port, nil
 }
 
-func (m *mediaPort) close() { _ = m.mux.Close() }
+func (m *mediaPort) close() {
+	if m.mux != nil {
+		_ = m.mux.Close()
+	}
+	for _, c := range m.conns {
+		_ = c.Close()
+	}
+}
+
+// flush sends what was written since.
+func (m *mediaPort) flush() {
+	for _, c := range m.conns {
+		c.Flush()
+	}
+}
 
 // settings set pion up for the port. The relay is an ICE-lite agent (RFC 8445, section 2.5): it is
 // reached at its own address, and answers; clients choose the path.

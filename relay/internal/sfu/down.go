@@ -1,11 +1,12 @@
 package sfu
 
 import (
+	"encoding/binary"
 	"errors"
+	"fmt"
 	"sync"
-	"sync/atomic"
+	"time"
 
-	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
@@ -13,56 +14,66 @@ import (
 	"sightline/relay/wire"
 )
 
-// queued is how many packets wait for one receiver: about a second of 4 Mbit/s.
-const queued = 512
-
 // Down is a media section on which a receiver gets tracks, one after another: it is a slot that stays
-// when its track goes. pion sees it as a local track. Write is called by up tracks, the queue is emptied
-// by one goroutine of its own.
+// when its track goes. pion sees it as a local track. Write is called by up tracks and never waits.
 type Down struct {
 	kind  webrtc.RTPCodecType
 	codec string // what it carries; empty: whatever the receiver takes
 	id    string
-	queue chan item
+	link  *link
 
 	mu      sync.Mutex
 	up      *Up
 	waiting bool // for a key frame
 	fresh   bool // the next packet does not follow the one before
 	bound   *bound
+	out     sequence
+	kept    history
+	rtt     time.Duration
 
-	dropped *atomic.Int64 // of all slots of the receiver
-
-	out sequence // owned by run
-}
-
-// item is a queued packet. first says that the stream goes on here after a break.
-type item struct {
-	packet *Packet
-	up     *Up
-	first  bool
-	moved  bool // another track begins
+	header  rtp.Header // reused for every packet
+	number  [2]byte    // its transport-wide number
+	again   []byte     // a retransmission's payload
+	rtx     uint16     // its sequence number
+	packets uint32
+	octets  uint32
 }
 
 type bound struct {
-	id        string
 	out       webrtc.TrackLocalWriter
 	ssrc      uint32
-	payloads  map[string]uint8 // by codec
-	extension uint8
+	rtx       uint32 // the SSRC of retransmissions; 0: they go in the stream itself
+	payloads  map[string]payload
+	capture   uint8 // the numbers of the header extensions; 0: not negotiated
+	transport uint8
+	marks     [2]uint8
 }
 
-func newDown(codec string, kind webrtc.RTPCodecType, id string, dropped *atomic.Int64) *Down {
-	return &Down{codec: codec, kind: kind, id: id, dropped: dropped, queue: make(chan item, queued)}
+// payload are the payload types of a codec and of its retransmissions.
+type payload struct{ media, rtx uint8 }
+
+func newDown(codec string, kind webrtc.RTPCodecType, id string, l *link) *Down {
+	return &Down{codec: codec, kind: kind, id: id, link: l}
 }
 
-// attach begins to carry a track, from its next key frame on.
+// attach begins to carry a track: with the frames since its last key frame where the up track has them,
+// else from its next key frame on.
 func (d *Down) attach(u *Up) {
+	if !u.addDown(d) {
+		u.RequestKey()
+	}
+}
+
+// begin is called by the up track before the first Write, with what it has kept.
+func (d *Down) begin(u *Up, g *group) (shown bool) {
 	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.up, d.waiting, d.fresh = u, true, true
-	d.mu.Unlock()
-	u.Add(d)
-	u.RequestKey()
+	if d.bound == nil || !g.whole {
+		return false
+	}
+	g.each(u.ClockRate, func(p *Packet, timestamp uint32) { d.forward(p, timestamp, p.Arrived) })
+	return true
 }
 
 // detach makes the slot idle.
@@ -76,8 +87,15 @@ func (d *Down) detach() {
 	}
 }
 
-// Write queues a packet, or drops it: while a key frame is waited for, or when the queue is full, which
-// breaks the stream up to the next key frame.
+// close lets go of what is kept.
+func (d *Down) close() {
+	d.detach()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.kept.clear()
+}
+
+// Write sends a packet, or drops it while a key frame is waited for.
 func (d *Down) Write(p *Packet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -88,74 +106,97 @@ func (d *Down) Write(p *Packet) {
 		d.up.RequestKey()
 		return
 	}
-	p.Retain()
-	select {
-	case d.queue <- item{packet: p, up: d.up, first: d.waiting, moved: d.fresh}:
+	d.forward(p, p.Header.Timestamp, p.Arrived)
+}
+
+// forward renumbers a packet and sends it. The caller holds mu.
+func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) {
+	if d.waiting {
+		d.out.resume(p.Header.SequenceNumber, timestamp, d.fresh, at, d.up.ClockRate)
 		d.waiting, d.fresh = false, false
-	default:
-		p.Release(d.up.Pool)
-		d.dropped.Add(1)
-		d.waiting = true
-		d.up.RequestKey()
 	}
-}
-
-// run sends what is queued until stop is closed.
-func (d *Down) run(stop <-chan struct{}) {
-	var h rtp.Header
-	var capture [wire.AbsCaptureTimeSize]byte
-	for {
-		select {
-		case it := <-d.queue:
-			d.mu.Lock()
-			b := d.bound
-			d.mu.Unlock()
-			if b != nil {
-				capture = it.packet.Capture
-				d.send(b, &h, capture[:], it)
-			}
-			it.packet.Release(it.up.Pool)
-		case <-stop:
-			return
-		}
-	}
-}
-
-func (d *Down) send(b *bound, h *rtp.Header, capture []byte, it item) {
-	if it.first {
-		d.out.resume(&it.packet.Header, it.moved, it.packet.Arrived, it.up.ClockRate)
-	}
-	seq, ts, ok := d.out.next(&it.packet.Header, it.packet.Arrived)
+	seq, ts, ok := d.out.next(p.Header.SequenceNumber, timestamp, at)
 	if !ok {
 		return
 	}
-	*h = rtp.Header{Version: 2, Marker: it.packet.Header.Marker, PayloadType: b.payloads[it.up.Codec], SequenceNumber: seq,
+	b := d.bound
+	h := &d.header
+	*h = rtp.Header{Version: 2, Marker: p.Header.Marker, PayloadType: b.payloads[d.up.Codec].media, SequenceNumber: seq,
 		Timestamp: ts, SSRC: b.ssrc, Extensions: h.Extensions[:0]}
-	if b.extension != 0 {
-		_ = h.SetExtension(b.extension, capture)
+	number := d.extend(h, p)
+	if _, err := b.out.WriteRTP(h, p.Payload); err != nil {
+		d.link.dropped.Add(1)
 	}
-	_, _ = b.out.WriteRTP(h, it.packet.Payload) // it fails only while the connection ends
+	d.packets++
+	d.octets += uint32(len(p.Payload))
+	if d.kind == webrtc.RTPCodecTypeVideo {
+		d.kept.add(sent{packet: p, up: d.up, timestamp: ts, seq: seq, transport: number})
+	}
 }
 
-// feedback passes the receiver's requests for key frames on until the sender ends.
-func (d *Down) feedback(sender *webrtc.RTPSender) {
-	for {
-		packets, _, err := sender.ReadRTCP()
-		if err != nil {
-			return
-		}
-		for _, p := range packets {
-			switch p.(type) {
-			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				d.mu.Lock()
-				u := d.up
-				d.mu.Unlock()
-				if u != nil {
-					u.RequestKey()
-				}
-			}
+// extend puts the header extensions on a packet and returns its transport-wide number.
+func (d *Down) extend(h *rtp.Header, p *Packet) (number uint16) {
+	if d.bound.transport != 0 {
+		number = d.link.transport.number(len(p.Payload)+overhead, d.link.Now())
+		d.extendAs(h, p, number)
+		return number
+	}
+	d.extendAs(h, p, 0)
+	return 0
+}
+
+// overhead is what a packet has besides its payload, roughly: IP, UDP, RTP with extensions, SRTP.
+const overhead = 20 + 8 + 12 + 20 + 16
+
+func (d *Down) extendAs(h *rtp.Header, p *Packet, number uint16) {
+	b := d.bound
+	if b.capture != 0 {
+		_ = h.SetExtension(b.capture, p.Capture[:])
+	}
+	if b.transport != 0 {
+		binary.BigEndian.PutUint16(d.number[:], number)
+		_ = h.SetExtension(b.transport, d.number[:])
+	}
+	for i, id := range b.marks {
+		if id != 0 && p.has[i] {
+			_ = h.SetExtension(id, p.marks[i:i+1])
 		}
 	}
+}
+
+// resend sends packets again that the receiver misses: on the stream for retransmissions (RFC 4588), or as
+// they were where there is none.
+func (d *Down) resend(seqs []uint16) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b := d.bound
+	if b == nil {
+		return
+	}
+	now := d.link.Now()
+	pause := min(max(d.rtt, 10*time.Millisecond), 500*time.Millisecond)
+	for _, seq := range seqs {
+		s := d.kept.get(seq, now, pause)
+		if s == nil {
+			continue
+		}
+		pt := b.payloads[s.up.Codec]
+		h := &d.header
+		*h = rtp.Header{Version: 2, Marker: s.packet.Header.Marker, PayloadType: pt.media, SequenceNumber: s.seq,
+			Timestamp: s.timestamp, SSRC: b.ssrc, Extensions: h.Extensions[:0]}
+		if b.rtx == 0 || pt.rtx == 0 {
+			// Under the old numbers, all of them: what is encrypted under one number must not differ.
+			d.extendAs(h, s.packet, s.transport)
+			_, _ = b.out.WriteRTP(h, s.packet.Payload)
+			continue
+		}
+		h.PayloadType, h.SSRC, h.SequenceNumber = pt.rtx, b.rtx, d.rtx
+		d.rtx++
+		d.extend(h, s.packet)
+		d.again = append(binary.BigEndian.AppendUint16(d.again[:0], s.seq), s.packet.Payload...)
+		_, _ = b.out.WriteRTP(h, d.again)
+	}
+	d.link.resent.Add(int64(len(seqs)))
 }
 
 var errCodec = errors.New("the receiver does not take this codec")
@@ -164,15 +205,18 @@ var errCodec = errors.New("the receiver does not take this codec")
 func (d *Down) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	b := &bound{id: c.ID(), out: c.WriteStream(), ssrc: uint32(c.SSRC()), payloads: map[string]uint8{},
-		extension: media.ExtensionID(c.HeaderExtensions(), wire.AbsCaptureTimeURI)}
+	extensions := c.HeaderExtensions()
+	b := &bound{out: c.WriteStream(), ssrc: uint32(c.SSRC()), rtx: uint32(c.SSRCRetransmission()), payloads: map[string]payload{},
+		capture: media.ExtensionID(extensions, wire.AbsCaptureTimeURI), transport: media.ExtensionID(extensions, media.TransportCCURI),
+		marks: [2]uint8{media.ExtensionID(extensions, media.AudioLevelURI), media.ExtensionID(extensions, media.OrientationURI)}}
+	codecs := c.CodecParameters()
 	var first *webrtc.RTPCodecParameters
-	for _, codec := range c.CodecParameters() {
+	for _, codec := range codecs {
 		name := canonicalCodec(codec.MimeType)
 		if _, ok := b.payloads[name]; ok || d.codec != "" && name != d.codec {
 			continue
 		}
-		b.payloads[name] = uint8(codec.PayloadType)
+		b.payloads[name] = payload{uint8(codec.PayloadType), retransmits(codecs, codec.PayloadType)}
 		if first == nil {
 			first = &codec
 		}
@@ -182,6 +226,16 @@ func (d *Down) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, erro
 	}
 	d.bound = b
 	return *first, nil
+}
+
+// retransmits returns the payload type of a codec's retransmissions, or 0.
+func retransmits(codecs []webrtc.RTPCodecParameters, of webrtc.PayloadType) uint8 {
+	for _, c := range codecs {
+		if canonicalCodec(c.MimeType) == webrtc.MimeTypeRTX && c.SDPFmtpLine == fmt.Sprintf("apt=%d", of) {
+			return uint8(c.PayloadType)
+		}
+	}
+	return 0
 }
 
 // Unbind is called by pion when the connection ends.

@@ -79,15 +79,11 @@ func Egress(cfg LinkConfig, offer string, want func(*Up) int) (*Guest, string, e
 }
 
 func (g *Guest) addSlot(id string, kind webrtc.RTPCodecType) error {
-	down := newDown("", kind, id, &g.dropped)
-	tr, err := g.pc.AddTransceiverFromTrack(down, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
-	if err != nil {
-		return err
+	down, _, err := g.carry("", kind, id)
+	if err == nil {
+		g.slots = append(g.slots, &guestSlot{down: down})
 	}
-	g.slots = append(g.slots, &guestSlot{down: down})
-	g.spawn(func() { down.run(g.stop) })
-	g.spawn(func() { down.feedback(tr.Sender()) })
-	return nil
+	return err
 }
 
 // opened begins to serve the guest, or closes what could not be opened.
@@ -124,12 +120,7 @@ func (g *Guest) answer(offer string) (string, error) {
 func (g *Guest) Connected() <-chan struct{} { return g.connected }
 
 // Close ends the connection and everything that runs for it.
-func (g *Guest) Close() {
-	g.close()
-	for _, s := range g.slots {
-		s.down.detach()
-	}
-}
+func (g *Guest) Close() { g.close() }
 
 // Subscribe offers a track to be watched.
 func (g *Guest) Subscribe(u *Up) {

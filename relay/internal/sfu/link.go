@@ -3,15 +3,16 @@ package sfu
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/internal/media"
-	"sightline/relay/wire"
 )
 
 // LinkConfig is what a PeerConnection needs, whoever makes the offers. The callbacks are called from
@@ -25,6 +26,8 @@ type LinkConfig struct {
 	Log     *slog.Logger
 	Now     func() time.Time
 	Pool    *Pool
+	// Flush sends what was written to the socket since; nil where it sends by itself.
+	Flush func()
 
 	OnUp   func(*Up)   // a track has begun; it ends when its Done is closed
 	OnFail func(error) // the connection is of no more use
@@ -39,14 +42,22 @@ type link struct {
 	stop    chan struct{}
 	closing sync.Once
 	tasks   sync.WaitGroup
-	dropped atomic.Int64
+	dropped atomic.Int64 // packets that could not be written
+	resent  atomic.Int64 // packets that the receiver missed
+
+	transport transport
+	arrivals  sync.Mutex
+	arrived   *twcc.Recorder
+	changed   chan struct{} // a token when upkeep has more to do
 
 	mu    sync.Mutex
 	ended bool
+	ups   []*Up // replaced, never changed; so is downs
+	downs []*Down
 }
 
 func newLink(cfg LinkConfig) (*link, error) {
-	api, err := media.NewAPI(cfg.Settings)
+	api, err := media.NewRelayAPI(cfg.Settings)
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +65,9 @@ func newLink(cfg LinkConfig) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a peer connection: %w", err)
 	}
-	l := &link{LinkConfig: cfg, pc: pc, connected: make(chan struct{}), stop: make(chan struct{})}
+	l := &link{LinkConfig: cfg, pc: pc, connected: make(chan struct{}), stop: make(chan struct{}),
+		arrived: twcc.NewRecorder(ownSSRC), changed: make(chan struct{}, 1)}
+	l.spawn(l.upkeep)
 	var once sync.Once
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
 		switch s {
@@ -76,6 +89,9 @@ func (l *link) close() {
 		l.mu.Unlock()
 		_ = l.pc.GracefulClose()
 		l.tasks.Wait()
+		for _, d := range l.downs {
+			d.close()
+		}
 	})
 }
 
@@ -99,22 +115,49 @@ func (l *link) Dropped() int64 { return l.dropped.Load() }
 
 // take makes an up track of what the publisher sends, under a name.
 func (l *link) take(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, name string) {
-	ask := func() {
-		_ = l.pc.WriteRTCP([]rtcp.Packet{&rtcp.PictureLossIndication{MediaSSRC: uint32(remote.SSRC())}})
+	up := newUp(l, remote, receiver.GetParameters().HeaderExtensions)
+	up.Name = name
+	l.mu.Lock()
+	l.ups = append(slices.Clip(l.ups), up)
+	l.mu.Unlock()
+	select {
+	case l.changed <- struct{}{}:
+	default:
 	}
-	extension := media.ExtensionID(receiver.GetParameters().HeaderExtensions, wire.AbsCaptureTimeURI)
-	up := newUp(remote, extension, l.Pool, ask, l.Now)
-	up.Participant, up.Role, up.Name = l.Participant, l.Role, name
 	l.OnUp(up)
-	l.spawn(func() { // sender reports: pion acts on them when they are read
-		for buf := make([]byte, 1500); ; {
-			if _, _, err := receiver.Read(buf); err != nil {
-				return
-			}
-		}
-	})
+	l.spawn(func() { up.listen(receiver) })
 	if !l.spawn(up.run) {
 		close(up.done)
+	}
+}
+
+// carry makes a slot for what is sent to the receiver.
+func (l *link) carry(codec string, kind webrtc.RTPCodecType, id string) (*Down, *webrtc.RTPTransceiver, error) {
+	d := newDown(codec, kind, id, l)
+	tr, err := l.pc.AddTransceiverFromTrack(d, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	if err != nil {
+		return nil, nil, err
+	}
+	l.mu.Lock()
+	l.downs = append(slices.Clip(l.downs), d)
+	l.mu.Unlock()
+	l.spawn(func() { d.feedback(tr.Sender()) })
+	return d, tr, nil
+}
+
+// arrive notes the arrival of a publisher's packet, for the feedback.
+func (l *link) arrive(ssrc uint32, number uint16, at time.Time) {
+	l.arrivals.Lock()
+	l.arrived.Record(ssrc, number, at.UnixMicro())
+	l.arrivals.Unlock()
+}
+
+// heard takes a receiver's feedback.
+func (l *link) heard(f *rtcp.TransportLayerCC) { l.transport.read(f) }
+
+func (l *link) flush() {
+	if l.Flush != nil {
+		l.Flush()
 	}
 }
 

@@ -64,15 +64,12 @@ func (p *Peer) Subscribe(u *Up) {
 
 // addSlot makes a media section for a codec.
 func (p *Peer) addSlot(kind, codec string) int {
-	down := newDown(codec, webrtc.NewRTPCodecType(kind), fmt.Sprintf("slot-%d", len(p.slots)), &p.dropped)
-	tr, err := p.pc.AddTransceiverFromTrack(down, webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
+	down, tr, err := p.carry(codec, webrtc.NewRTPCodecType(kind), fmt.Sprintf("slot-%d", len(p.slots)))
 	if err != nil {
 		p.Log.Error("cannot send a track", "codec", codec, "error", err)
 		return -1
 	}
 	p.slots = append(p.slots, &downSlot{down: down, transceiver: tr})
-	p.spawn(func() { down.run(p.stop) })
-	p.spawn(func() { down.feedback(tr.Sender()) })
 	return len(p.slots) - 1
 }
 

@@ -1,6 +1,6 @@
-// Package sfu forwards media: a packet is read once from its publisher, and written once for every
-// receiver, through a bounded queue of the receiver's own. A slow receiver loses pictures up to the next
-// key frame, is counted, and never slows another.
+// Package sfu forwards media: a packet is read once from its publisher, and written once for every receiver,
+// on the goroutine that has read it. Writing never waits: it encrypts, and leaves the packet to the socket's
+// next batch. What a receiver has lost is sent again from the packets that are kept.
 package sfu
 
 import (
@@ -24,9 +24,18 @@ type Packet struct {
 	Arrived time.Time
 	Key     bool // a key frame begins here
 
+	marks [2]byte // audio level, video orientation, as they go on the wire
+	has   [2]bool // whether the publisher sent them
+
 	buffer [1500]byte
 	refs   atomic.Int32
 }
+
+// The places in Packet.marks.
+const (
+	markLevel = iota
+	markOrientation
+)
 
 var errPadding = errors.New("packet has more padding than payload")
 
@@ -67,6 +76,6 @@ func NewPool() *Pool { return &Pool{sync.Pool{New: func() any { return new(Packe
 func (p *Pool) get() *Packet {
 	packet := p.pool.Get().(*Packet)
 	packet.refs.Store(1)
-	packet.Key = false
+	packet.Key, packet.has = false, [2]bool{}
 	return packet
 }

@@ -58,12 +58,7 @@ func NewPeer(cfg PeerConfig) (*Peer, error) {
 }
 
 // Close ends the connection and everything that runs for it.
-func (p *Peer) Close() {
-	p.close()
-	for _, s := range p.slots {
-		s.down.detach()
-	}
-}
+func (p *Peer) Close() { p.close() }
 
 func (p *Peer) do(f func()) {
 	select {

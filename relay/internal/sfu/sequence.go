@@ -1,10 +1,6 @@
 package sfu
 
-import (
-	"time"
-
-	"github.com/pion/rtp"
-)
+import "time"
 
 // sequence renumbers the tracks that a slot carries, one after another, to one RTP stream.
 type sequence struct {
@@ -18,32 +14,33 @@ type sequence struct {
 	lastAt  time.Time
 }
 
-// resume goes on with packet h after a break. One number is left out, so that the receiver knows of the
-// break. Where another track begins, its timestamps go on from where the clock has come to meanwhile.
-func (s *sequence) resume(h *rtp.Header, moved bool, at time.Time, clock uint32) {
-	s.first = h.SequenceNumber
+// resume goes on with the publisher's packet seq after a break. One number is left out, so that the receiver
+// knows of the break. Where another track begins, its timestamps go on from where the clock has come to
+// meanwhile.
+func (s *sequence) resume(seq uint16, ts uint32, moved bool, at time.Time, clock uint32) {
+	s.first = seq
 	if !s.started {
 		s.started = true
-		s.lastSeq, s.lastTS, s.lastAt = h.SequenceNumber-1, h.Timestamp, at
+		s.lastSeq, s.lastTS, s.lastAt = seq-1, ts, at
 		return
 	}
-	s.addSeq = s.lastSeq + 2 - h.SequenceNumber
+	s.addSeq = s.lastSeq + 2 - seq
 	if moved {
-		s.addTS = s.lastTS + uint32(at.Sub(s.lastAt).Seconds()*float64(clock)) + 1 - h.Timestamp
+		s.addTS = s.lastTS + uint32(at.Sub(s.lastAt).Seconds()*float64(clock)) + 1 - ts
 	}
 }
 
 // next returns the numbers to send a packet under. ok is false for one from before the break.
-func (s *sequence) next(h *rtp.Header, at time.Time) (seq uint16, ts uint32, ok bool) {
-	if int16(h.SequenceNumber-s.first) < 0 {
+func (s *sequence) next(seq uint16, ts uint32, at time.Time) (outSeq uint16, outTS uint32, ok bool) {
+	if int16(seq-s.first) < 0 {
 		return 0, 0, false
 	}
-	seq, ts = h.SequenceNumber+s.addSeq, h.Timestamp+s.addTS
-	if int16(seq-s.lastSeq) > 0 {
-		s.lastSeq, s.lastTS, s.lastAt = seq, ts, at
-		if h.SequenceNumber-s.first > 1<<14 { // numbers wrap; stay near the head
-			s.first = h.SequenceNumber - 1<<13
+	outSeq, outTS = seq+s.addSeq, ts+s.addTS
+	if int16(outSeq-s.lastSeq) > 0 {
+		s.lastSeq, s.lastTS, s.lastAt = outSeq, outTS, at
+		if seq-s.first > 1<<14 { // numbers wrap; stay near the head
+			s.first = seq - 1<<13
 		}
 	}
-	return seq, ts, true
+	return outSeq, outTS, true
 }

@@ -1,10 +1,13 @@
 package sfu
 
 import (
-	"sync/atomic"
+	"bytes"
+	"encoding/binary"
 	"testing"
 	"time"
 
+	"github.com/pion/interceptor/pkg/twcc"
+	"github.com/pion/rtcp"
 	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 	"pgregory.net/rapid"
@@ -25,11 +28,11 @@ func TestSequenceIsOneStream(t *testing.T) {
 		for range rapid.IntRange(1, 4).Draw(t, "tracks") {
 			seq, ts := rapid.Uint16().Draw(t, "seq"), rapid.Uint32().Draw(t, "ts")
 			for i := range rapid.IntRange(1, 60000).Draw(t, "packets") {
-				h := &rtp.Header{SequenceNumber: seq + uint16(i), Timestamp: ts + uint32(i)*3000}
+				inSeq, inTS := seq+uint16(i), ts+uint32(i)*3000
 				if i == 0 {
-					s.resume(h, true, at, 90000)
+					s.resume(inSeq, inTS, true, at, 90000)
 				}
-				gotSeq, gotTS, ok := s.next(h, at)
+				gotSeq, gotTS, ok := s.next(inSeq, inTS, at)
 				step := uint16(1)
 				if i == 0 {
 					step = 2
@@ -47,89 +50,175 @@ func TestSequenceIsOneStream(t *testing.T) {
 func TestSequenceDropsWhatIsFromBeforeTheBreak(t *testing.T) {
 	var s sequence
 	at := time.Unix(1, 0)
-	s.resume(&rtp.Header{SequenceNumber: 10}, true, at, 90000)
-	if _, _, ok := s.next(&rtp.Header{SequenceNumber: 9}, at); ok {
+	s.resume(10, 0, true, at, 90000)
+	if _, _, ok := s.next(9, 0, at); ok {
 		t.Error("a packet from before the break was sent")
 	}
-	if seq, _, ok := s.next(&rtp.Header{SequenceNumber: 12}, at); !ok || seq != 12 {
+	if seq, _, ok := s.next(12, 0, at); !ok || seq != 12 {
 		t.Error(seq, ok)
 	}
-	if seq, _, ok := s.next(&rtp.Header{SequenceNumber: 11}, at); !ok || seq != 11 {
+	if seq, _, ok := s.next(11, 0, at); !ok || seq != 11 {
 		t.Error("a late packet was not sent", seq, ok)
 	}
 }
 
-func testUp(keys *int) *Up {
+func testLink() *link {
 	now := time.Unix(1, 0)
-	u := &Up{Kind: wire.Video, Codec: media.H264, ClockRate: 90000, Pool: NewPool(), done: make(chan struct{}),
-		ask: func() { *keys++ }, now: func() time.Time { now = now.Add(time.Second / 30); return now }}
-	u.sinks.Store(&[]Sink{})
+	return &link{LinkConfig: LinkConfig{Pool: NewPool(), Now: func() time.Time { now = now.Add(time.Second / 30); return now }},
+		arrived: twcc.NewRecorder(ownSSRC), stop: make(chan struct{})}
+}
+
+func testUp(keys *int) *Up {
+	l := testLink()
+	u := &Up{Kind: wire.Video, Codec: media.H264, ClockRate: 90000, Pool: l.Pool, link: l, done: make(chan struct{}),
+		tell: func(packets ...rtcp.Packet) {
+			if _, ok := packets[0].(*rtcp.PictureLossIndication); ok {
+				*keys++
+			}
+		}}
+	u.group.pool, u.received.clock = u.Pool, u.ClockRate
 	return u
+}
+
+func testDown(out webrtc.TrackLocalWriter) *Down {
+	d := newDown("", webrtc.RTPCodecTypeVideo, "slot-0", testLink())
+	d.bound = &bound{out: out, ssrc: 7, rtx: 8, payloads: map[string]payload{media.H264: {96, 97}}, capture: 1, transport: 2}
+	return d
 }
 
 func testPacket(u *Up, seq int, key bool) *Packet {
 	p := u.Pool.get()
 	p.Header = rtp.Header{SequenceNumber: uint16(seq), Timestamp: uint32(seq) * 3000}
-	p.Payload = []byte{0x61, 1}
+	p.Payload = append(p.buffer[:0], 0x61, byte(seq>>8), byte(seq))
 	if key {
-		p.Payload = []byte{0x67, 1}
+		p.Payload[0] = 0x67
 	}
 	return p
 }
 
-type written struct{ seqs []uint16 }
+func send(u *Up, seq int, key bool) {
+	p := testPacket(u, seq, key)
+	u.forward(p)
+	p.Release(u.Pool)
+}
+
+type written struct {
+	headers  []rtp.Header
+	payloads [][]byte
+}
 
 func (w *written) WriteRTP(h *rtp.Header, p []byte) (int, error) {
-	w.seqs = append(w.seqs, h.SequenceNumber)
+	c := *h
+	c.Extensions = nil
+	w.headers = append(w.headers, c)
+	w.payloads = append(w.payloads, bytes.Clone(p))
 	return len(p), nil
 }
 
 func (w *written) Write(b []byte) (int, error) { return len(b), nil }
 
-// A receiver that does not keep up loses packets, is counted, asks for a key frame and goes on with it;
-// who forwards never waits.
-func TestSlowReceiverLosesUpToTheNextKeyFrame(t *testing.T) {
+// Who comes in the middle is shown the frames since the last key frame at once, in quick succession, and is
+// not behind afterwards; the publisher is not asked.
+func TestWhoComesInTheMiddleSeesAPictureAtOnce(t *testing.T) {
 	keys := 0
 	u := testUp(&keys)
-	d := newDown(media.H264, webrtc.RTPCodecTypeVideo, "slot-0", new(atomic.Int64))
+	for seq := range 40 {
+		send(u, seq, seq == 10)
+	}
 	out := &written{}
-	d.bound = &bound{out: out}
+	testDown(out).attach(u)
+	send(u, 40, false)
+	if len(out.headers) != 31 || keys != 0 || out.payloads[0][0] != 0x67 {
+		t.Fatalf("%d packets, %d key frames asked for", len(out.headers), keys)
+	}
+	for i, h := range out.headers[1:] {
+		step, want := h.Timestamp-out.headers[i].Timestamp, uint32(90)
+		if i == 29 {
+			want = 3000
+		}
+		if step != want || h.SequenceNumber != out.headers[i].SequenceNumber+1 {
+			t.Fatalf("packet %d: %d ticks after the one before, number %d", i+1, step, h.SequenceNumber)
+		}
+	}
+}
+
+// Where the key frame is too long ago, or something is missing since, one is asked for and waited for.
+func TestWhoComesInTheMiddleWaitsForAKeyFrame(t *testing.T) {
+	for name, seqs := range map[string][]int{"too long ago": count(200), "a loss since": {0, 1, 2, 4, 5}} {
+		keys := 0
+		u := testUp(&keys)
+		for _, seq := range seqs {
+			send(u, seq, seq == 0)
+		}
+		out := &written{}
+		testDown(out).attach(u)
+		send(u, 300, false)
+		if len(out.headers) != 0 || keys == 0 {
+			t.Errorf("%s: %d packets sent, %d key frames asked for", name, len(out.headers), keys)
+		}
+		send(u, 301, true)
+		if len(out.headers) != 1 {
+			t.Errorf("%s: the key frame was not sent", name)
+		}
+	}
+}
+
+func count(n int) (out []int) {
+	for i := range n {
+		out = append(out, i)
+	}
+	return out
+}
+
+// What a receiver misses is sent again, on the stream for that, under its old number; not twice within a
+// round trip, and not when it is long gone.
+func TestResend(t *testing.T) {
+	keys := 0
+	u := testUp(&keys)
+	out := &written{}
+	d := testDown(out)
 	d.attach(u)
-	send := func(seq int, key bool) {
-		p := testPacket(u, seq, key)
+	for seq := range 600 {
+		send(u, seq, seq == 0)
+	}
+	at := d.link.Now()
+	d.link.Now = func() time.Time { return at }
+	last := out.headers[599].SequenceNumber
+	d.resend([]uint16{last - 3, last - 599})
+	d.resend([]uint16{last - 3})
+	if len(out.headers) != 601 {
+		t.Fatalf("%d sent again", len(out.headers)-600)
+	}
+	h, p := out.headers[600], out.payloads[600]
+	if h.SSRC != 8 || h.PayloadType != 97 || binary.BigEndian.Uint16(p) != last-3 || !bytes.Equal(p[2:], out.payloads[596]) {
+		t.Errorf("sent again: %+v % x", h, p)
+	}
+	at = at.Add(time.Second)
+	d.bound.rtx = 0 // a receiver without such a stream
+	d.resend([]uint16{last - 3})
+	if h := out.headers[601]; h.SSRC != 7 || h.SequenceNumber != last-3 || h.Timestamp != out.headers[596].Timestamp {
+		t.Errorf("sent again in the stream: %+v", h)
+	}
+}
+
+// All packets go back to the pool when nobody needs them any more.
+func TestNothingIsKeptAfterTheEnd(t *testing.T) {
+	keys := 0
+	u := testUp(&keys)
+	d := testDown(&written{})
+	d.attach(u)
+	var all []*Packet
+	for seq := range 700 {
+		p := testPacket(u, seq, seq%50 == 0)
+		all = append(all, p)
 		u.forward(p)
-		p.Release(u.Pool)
 	}
-	send(0, false) // before any key frame
-	if len(d.queue) != 0 || keys == 0 {
-		t.Fatalf("%d queued, %d key frames asked for", len(d.queue), keys)
-	}
-	for i := 1; i <= queued+10; i++ {
-		send(i, i == 1)
-	}
-	if len(d.queue) != queued || d.dropped.Load() != 1 {
-		t.Fatalf("%d queued, %d dropped", len(d.queue), d.dropped.Load())
-	}
-	asked := keys
-	for i := range 30 {
-		send(queued+11+i, false)
-	}
-	if keys == asked {
-		t.Error("no key frame was asked for again")
-	}
-	var h rtp.Header
-	for len(d.queue) > 0 {
-		it := <-d.queue
-		d.send(d.bound, &h, make([]byte, 8), it)
-	}
-	send(2000, true)
-	send(2001, false)
-	for len(d.queue) > 0 {
-		d.send(d.bound, &h, make([]byte, 8), <-d.queue)
-	}
-	n := len(out.seqs)
-	if n != queued+2 || out.seqs[n-2] != out.seqs[n-3]+2 || out.seqs[n-1] != out.seqs[n-2]+1 {
-		t.Fatalf("%d sent, the last %v", n, out.seqs[n-3:])
+	d.close()
+	u.group.clear()
+	for i, p := range all {
+		if n := p.refs.Load(); n != 1 {
+			t.Fatalf("packet %d is held %d times", i, n-1)
+		}
 	}
 }
 
@@ -137,7 +226,7 @@ func TestSlowReceiverLosesUpToTheNextKeyFrame(t *testing.T) {
 func TestCaptureTimeIsFilledIn(t *testing.T) {
 	keys := 0
 	u := testUp(&keys)
-	u.extension = 3
+	u.capture = 3
 	captured := func(p *Packet) int64 {
 		u.stamp(p)
 		at, err := wire.ParseAbsCaptureTime(p.Capture[:])
@@ -167,26 +256,35 @@ func TestCaptureTimeIsFilledIn(t *testing.T) {
 	}
 }
 
-func BenchmarkForward(b *testing.B) {
+// One packet to ten receivers, but for encryption and the socket.
+func forwarding() func() {
 	keys := 0
 	u := testUp(&keys)
-	var stops []func()
 	for range 10 {
-		d := newDown(media.H264, webrtc.RTPCodecTypeVideo, "slot", new(atomic.Int64))
-		d.bound = &bound{out: discard{}, extension: 1}
-		d.attach(u)
-		stop := make(chan struct{})
-		go d.run(stop)
-		stops = append(stops, func() { close(stop) })
+		testDown(discard{}).attach(u)
 	}
+	seq := 0
+	forward := func() {
+		send(u, seq, seq%30 == 0)
+		seq++
+	}
+	for range 2 * keptSent {
+		forward()
+	}
+	return forward
+}
+
+func TestForwardingDoesNotAllocate(t *testing.T) {
+	if n := testing.AllocsPerRun(1000, forwarding()); n > 0 {
+		t.Errorf("%.1f allocations a packet", n)
+	}
+}
+
+func BenchmarkForward(b *testing.B) {
+	forward := forwarding()
 	b.ReportAllocs()
-	for i := 0; b.Loop(); i++ {
-		p := testPacket(u, i, i%30 == 0)
-		u.forward(p)
-		p.Release(u.Pool)
-	}
-	for _, stop := range stops {
-		stop()
+	for b.Loop() {
+		forward()
 	}
 }
 

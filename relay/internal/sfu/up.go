@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/internal/media"
@@ -24,13 +25,19 @@ type Up struct {
 	ClockRate                            uint32
 	Pool                                 *Pool
 
-	remote    *webrtc.TrackRemote
-	extension uint8
-	ask       func() // sends a picture loss indication to the publisher
-	now       func() time.Time
+	link   *link
+	remote *webrtc.TrackRemote
+	ssrc   uint32
+	tell   func(...rtcp.Packet) // the publisher
 
-	sinks   atomic.Pointer[[]Sink]
-	adding  sync.Mutex
+	capture, transport uint8 // the numbers of the header extensions; 0: not negotiated
+	marks              [2]uint8
+
+	mu       sync.Mutex // held while a packet is written to the sinks
+	sinks    []Sink
+	group    group
+	received reception
+
 	asked   atomic.Int64 // when a key frame was last asked for, unix ms
 	packets atomic.Int64
 	done    chan struct{}
@@ -44,20 +51,39 @@ type Up struct {
 // askPause is the least time between two requests for a key frame.
 const askPause = 400 * time.Millisecond
 
-// Add begins to write the track to a sink, which hears nothing before the next key frame is asked for.
-func (u *Up) Add(s Sink) {
-	u.adding.Lock()
-	defer u.adding.Unlock()
-	next := append(slices.Clone(*u.sinks.Load()), s)
-	u.sinks.Store(&next)
+func newUp(l *link, remote *webrtc.TrackRemote, extensions []webrtc.RTPHeaderExtensionParameter) *Up {
+	id := func(uri string) uint8 { return media.ExtensionID(extensions, uri) }
+	u := &Up{Participant: l.Participant, Role: l.Role, Kind: remote.Kind().String(), Codec: canonicalCodec(remote.Codec().MimeType),
+		ClockRate: max(remote.Codec().ClockRate, 1), Pool: l.Pool, link: l, remote: remote, ssrc: uint32(remote.SSRC()),
+		capture: id(wire.AbsCaptureTimeURI), transport: id(media.TransportCCURI),
+		marks: [2]uint8{id(media.AudioLevelURI), id(media.OrientationURI)}, done: make(chan struct{})}
+	u.tell = func(packets ...rtcp.Packet) { _ = l.pc.WriteRTCP(packets) }
+	u.group.pool, u.received.clock = u.Pool, u.ClockRate
+	return u
 }
 
-// Remove ends writing to a sink. A write that is under way may still reach it.
+// Add begins to write the track to a sink.
+func (u *Up) Add(s Sink) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sinks = append(u.sinks, s)
+}
+
+// addDown begins to write the track to a slot, from its last key frame on where it is kept.
+func (u *Up) addDown(d *Down) (shown bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sinks = append(u.sinks, d)
+	shown = d.begin(u, &u.group)
+	u.link.flush()
+	return shown
+}
+
+// Remove ends writing to a sink. When it returns, no write is under way.
 func (u *Up) Remove(s Sink) {
-	u.adding.Lock()
-	defer u.adding.Unlock()
-	next := slices.DeleteFunc(slices.Clone(*u.sinks.Load()), func(x Sink) bool { return x == s })
-	u.sinks.Store(&next)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.sinks = slices.DeleteFunc(u.sinks, func(x Sink) bool { return x == s })
 }
 
 // RequestKey asks the publisher for a key frame, at most every askPause; who needs one asks again until
@@ -66,9 +92,9 @@ func (u *Up) RequestKey() {
 	if u.Kind != wire.Video {
 		return
 	}
-	now, last := u.now().UnixMilli(), u.asked.Load()
+	now, last := u.link.Now().UnixMilli(), u.asked.Load()
 	if now-last >= askPause.Milliseconds() && u.asked.CompareAndSwap(last, now) {
-		u.ask()
+		u.tell(&rtcp.PictureLossIndication{SenderSSRC: ownSSRC, MediaSSRC: u.ssrc})
 	}
 }
 
@@ -84,31 +110,95 @@ func (u *Up) run() {
 	for {
 		p := u.Pool.get()
 		n, _, err := u.remote.Read(p.buffer[:])
-		if err != nil {
-			p.Release(u.Pool)
-			return
-		}
-		if p.parse(n) == nil {
+		if err == nil && p.parse(n) == nil {
 			u.forward(p)
 		}
 		p.Release(u.Pool)
+		if err != nil {
+			u.mu.Lock()
+			u.group.clear()
+			u.mu.Unlock()
+			return
+		}
 	}
 }
 
+// forward writes a packet to everybody, and asks for what is missing before it.
 func (u *Up) forward(p *Packet) {
 	u.packets.Add(1)
-	p.Arrived = u.now()
+	p.Arrived = u.link.Now()
 	p.Key = media.StartsKey(u.Codec, p.Payload)
 	u.stamp(p)
-	for _, s := range *u.sinks.Load() {
+	u.note(p)
+	u.mu.Lock()
+	gap := u.received.take(p.Header.SequenceNumber, p.Header.Timestamp, p.Arrived)
+	for _, s := range u.sinks {
 		s.Write(p)
+	}
+	if u.Kind == wire.Video {
+		u.group.add(p)
+	}
+	u.mu.Unlock()
+	if p.Header.Marker || u.Kind == wire.Audio {
+		u.link.flush()
+	}
+	if gap {
+		u.askMissing(p.Arrived)
+	}
+}
+
+// note takes the marks of a packet, and acknowledges it.
+func (u *Up) note(p *Packet) {
+	for i, id := range u.marks {
+		if raw := p.Header.GetExtension(id); id != 0 && len(raw) == 1 {
+			p.marks[i], p.has[i] = raw[0], true
+		}
+	}
+	if raw := p.Header.GetExtension(u.transport); u.transport != 0 && len(raw) == 2 {
+		u.link.arrive(u.ssrc, uint16(raw[0])<<8|uint16(raw[1]), p.Arrived)
+	}
+}
+
+// askMissing asks the publisher to send again what has not come.
+func (u *Up) askMissing(now time.Time) {
+	if u.Kind != wire.Video {
+		return
+	}
+	u.mu.Lock()
+	due := u.received.due(now)
+	u.mu.Unlock()
+	if len(due) > 0 {
+		u.tell(&rtcp.TransportLayerNack{SenderSSRC: ownSSRC, MediaSSRC: u.ssrc, Nacks: rtcp.NackPairsFromSequenceNumbers(due)})
+	}
+}
+
+func (u *Up) receptionReport(now time.Time) (rtcp.ReceptionReport, bool) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.received.report(u.ssrc, now)
+}
+
+// listen reads what the publisher says of the track.
+func (u *Up) listen(receiver *webrtc.RTPReceiver) {
+	for {
+		packets, _, err := receiver.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, p := range packets {
+			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == u.ssrc {
+				u.mu.Lock()
+				u.received.reportNTP, u.received.reportAt = middle(sr.NTPTime), u.link.Now()
+				u.mu.Unlock()
+			}
+		}
 	}
 }
 
 // stamp sees that the packet has a capture time: the publisher's own, or reckoned by the RTP clock from
 // the last that it sent, or, where it sends none at all, from the first packet's arrival.
 func (u *Up) stamp(p *Packet) {
-	if raw := p.Header.GetExtension(u.extension); u.extension != 0 && len(raw) >= len(p.Capture) {
+	if raw := p.Header.GetExtension(u.capture); u.capture != 0 && len(raw) >= len(p.Capture) {
 		copy(p.Capture[:], raw)
 		u.anchorCapture, _ = wire.ParseAbsCaptureTime(raw)
 		u.anchorRTP, u.anchored = p.Header.Timestamp, true
@@ -121,17 +211,9 @@ func (u *Up) stamp(p *Packet) {
 	p.Capture = wire.AbsCaptureTime(u.anchorCapture + ticks*1_000_000/int64(u.ClockRate))
 }
 
-func newUp(remote *webrtc.TrackRemote, extension uint8, pool *Pool, ask func(), now func() time.Time) *Up {
-	u := &Up{Kind: remote.Kind().String(), Codec: canonicalCodec(remote.Codec().MimeType),
-		ClockRate: max(remote.Codec().ClockRate, 1), Pool: pool, remote: remote, extension: extension, ask: ask,
-		now: now, done: make(chan struct{})}
-	u.sinks.Store(&[]Sink{})
-	return u
-}
-
 // canonicalCodec spells a MIME type as this project does, whatever a browser makes of its case.
 func canonicalCodec(mime string) string {
-	for _, c := range []string{media.H264, media.VP8, media.VP9, media.AV1, media.Opus} {
+	for _, c := range []string{media.H264, media.VP8, media.VP9, media.AV1, media.Opus, webrtc.MimeTypeRTX} {
 		if strings.EqualFold(c, mime) {
 			return c
 		}

@@ -1,0 +1,53 @@
+package sfu
+
+import "time"
+
+// keptSent is how many sent packets are kept for one receiver: two seconds of 2.5 Mbit/s.
+const keptSent = 512
+
+// history are the packets that were sent on a slot, by their sequence numbers there, to be sent again. It
+// holds references: the packets themselves are shared by all receivers. The slot's lock guards it.
+type history struct{ ring []sent }
+
+type sent struct {
+	packet    *Packet
+	up        *Up
+	timestamp uint32
+	seq       uint16
+	transport uint16 // transport-wide number
+	again     time.Time
+}
+
+func (h *history) add(s sent) {
+	if h.ring == nil {
+		h.ring = make([]sent, keptSent)
+	}
+	e := &h.ring[s.seq%keptSent]
+	if e.packet != nil {
+		e.packet.Release(e.up.Pool)
+	}
+	s.packet.Retain()
+	*e = s
+}
+
+// get returns a packet that is to be sent again, unless it was just now.
+func (h *history) get(seq uint16, now time.Time, pause time.Duration) *sent {
+	if h.ring == nil {
+		return nil
+	}
+	e := &h.ring[seq%keptSent]
+	if e.packet == nil || e.seq != seq || now.Sub(e.again) < pause {
+		return nil
+	}
+	e.again = now
+	return e
+}
+
+func (h *history) clear() {
+	for i := range h.ring {
+		if e := &h.ring[i]; e.packet != nil {
+			e.packet.Release(e.up.Pool)
+		}
+		h.ring[i] = sent{}
+	}
+}

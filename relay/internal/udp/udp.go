@@ -1,0 +1,231 @@
+// Package udp is the socket that media pass through: what is to be sent is gathered, and handed to the
+// kernel with one system call for all receivers (sendmmsg), and with one datagram for all packets of a frame
+// to one receiver, which the kernel cuts (UDP_SEGMENT), where it can.
+package udp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/net/ipv4"
+	"golang.org/x/net/ipv6"
+)
+
+// hold is how long a packet may wait for Flush.
+const hold = time.Millisecond
+
+// flushAt is how many packets are sent without waiting for Flush.
+const flushAt = 256
+
+// writer is what ipv4 and ipv6 have in common.
+type writer interface {
+	WriteBatch(ms []ipv4.Message, flags int) (int, error)
+}
+
+// Conn is a UDP socket. Its methods may be called from any goroutine; reading is for one.
+type Conn struct {
+	*net.UDPConn
+	out   writer
+	timer *time.Timer
+
+	mu      sync.Mutex
+	filling *batch
+	closed  bool
+
+	// Who holds sending owns what follows.
+	sending sync.Mutex
+	spare   *batch
+	known   map[netip.AddrPort]*net.UDPAddr
+
+	wanted  atomic.Bool // somebody has more to send, and left it to who is sending
+	segment atomic.Bool
+	stats   counters
+}
+
+type counters struct{ packets, calls, dropped atomic.Int64 }
+
+// Stats counts what was sent.
+type Stats struct {
+	Packets int64 // RTP packets handed over
+	Calls   int64 // system calls that took
+	Dropped int64 // packets let go: the socket did not take them in time, or the receiver is not there
+}
+
+// Listen opens a socket.
+func Listen(addr *net.UDPAddr) (*Conn, error) {
+	conn, err := net.ListenUDP("udp", addr)
+	if err != nil {
+		return nil, err
+	}
+	c := &Conn{UDPConn: conn, filling: newBatch(), spare: newBatch(), known: map[netip.AddrPort]*net.UDPAddr{}}
+	if local := conn.LocalAddr().(*net.UDPAddr); local.IP.To4() != nil {
+		c.out = ipv4.NewPacketConn(conn)
+	} else {
+		c.out = ipv6.NewPacketConn(conn)
+	}
+	c.segment.Store(segments(conn))
+	c.timer = time.AfterFunc(time.Hour, c.Flush)
+	c.timer.Stop()
+	return c, nil
+}
+
+// segments says whether the kernel knows UDP_SEGMENT.
+func segments(conn *net.UDPConn) bool {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return false
+	}
+	known := false
+	return raw.Control(func(fd uintptr) {
+		_, err := syscall.GetsockoptInt(int(fd), solUDP, udpSegment)
+		known = err == nil
+	}) == nil && known
+}
+
+// Stats returns what was sent so far.
+func (c *Conn) Stats() Stats {
+	return Stats{c.stats.packets.Load(), c.stats.calls.Load(), c.stats.dropped.Load()}
+}
+
+// Close ends the socket. What was not flushed is not sent.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	c.timer.Stop()
+	return c.UDPConn.Close()
+}
+
+// ReadFromAddrPort reads one datagram.
+func (c *Conn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	return c.UDPConn.ReadFromUDPAddrPort(b)
+}
+
+// WriteToAddrPort sends a datagram: an RTP packet with the next Flush, or after hold; others at once. It does
+// not block for RTP.
+func (c *Conn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	if !isRTP(b) || len(b) > maxPacket {
+		return c.UDPConn.WriteToUDPAddrPort(b, to)
+	}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return 0, net.ErrClosed
+	}
+	ok := c.filling.add(b, to)
+	waiting := c.filling.used
+	c.mu.Unlock()
+	if !ok {
+		c.stats.dropped.Add(1)
+		return len(b), nil
+	}
+	if waiting == 1 {
+		c.timer.Reset(hold)
+	}
+	if waiting >= flushAt {
+		c.Flush()
+	}
+	return len(b), nil
+}
+
+// isRTP tells RTP from STUN, DTLS and RTCP (RFC 7983, RFC 5761).
+func isRTP(b []byte) bool {
+	return len(b) > 2 && b[0]>>6 == 2 && (b[1] < 192 || b[1] > 223)
+}
+
+// Flush sends what was gathered. Where somebody is sending, it leaves it to him.
+func (c *Conn) Flush() {
+	for {
+		if !c.sending.TryLock() {
+			c.wanted.Store(true)
+			if !c.sending.TryLock() {
+				return
+			}
+		}
+		c.wanted.Store(false)
+		c.swap()
+		c.sending.Unlock()
+		if !c.wanted.Load() {
+			return
+		}
+	}
+}
+
+// swap sends the batch that was filled while another is filled.
+func (c *Conn) swap() {
+	c.mu.Lock()
+	b := c.filling
+	if b.used == 0 || c.closed {
+		c.mu.Unlock()
+		return
+	}
+	c.filling = c.spare
+	c.mu.Unlock()
+	c.timer.Stop()
+	c.send(b)
+	b.reset()
+	c.spare = b
+}
+
+func (c *Conn) send(b *batch) {
+	segment := c.segment.Load()
+	messages := b.pack(segment, c.address)
+	for len(messages) > 0 {
+		n, err := c.out.WriteBatch(messages, 0)
+		c.stats.calls.Add(1)
+		n = max(n, 0)
+		for _, m := range messages[:n] {
+			c.stats.packets.Add(int64(len(m.Buffers)))
+		}
+		messages = messages[n:]
+		switch {
+		case err == nil || len(messages) == 0:
+		case errors.Is(err, net.ErrClosed):
+			return
+		case segment && len(messages[0].Buffers) > 1 && unsegmented(err):
+			c.segment.Store(false) // this path has no checksum offload: from now on one by one
+			c.single(messages)
+			return
+		default:
+			c.stats.dropped.Add(int64(len(messages[0].Buffers)))
+			messages = messages[1:]
+		}
+	}
+}
+
+// unsegmented says whether an error means that the network device cannot segment.
+func unsegmented(err error) bool {
+	return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EMSGSIZE)
+}
+
+// single sends packets one by one.
+func (c *Conn) single(messages []ipv4.Message) {
+	for _, m := range messages {
+		for _, data := range m.Buffers {
+			c.stats.calls.Add(1)
+			if _, err := c.UDPConn.WriteTo(data, m.Addr); err != nil {
+				c.stats.dropped.Add(1)
+			} else {
+				c.stats.packets.Add(1)
+			}
+		}
+	}
+}
+
+// address returns an address as the kernel's edge wants it, from memory.
+func (c *Conn) address(to netip.AddrPort) *net.UDPAddr {
+	a := c.known[to]
+	if a == nil {
+		if len(c.known) >= 4096 {
+			clear(c.known)
+		}
+		a = net.UDPAddrFromAddrPort(to)
+		c.known[to] = a
+	}
+	return a
+}
