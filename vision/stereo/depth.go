@@ -46,7 +46,7 @@ func (p *Patch) Depth(views []View, candidates []mapping.Candidate, around float
 	for inv := lo; inv <= hi; inv += step {
 		grid = append(grid, p.judge(targets, prior, inv))
 	}
-	return p.conclude(targets, prior, peaks(grid), step, gain)
+	return p.conclude(targets, prior, grid, step, gain)
 }
 
 // hypothesis is a surface and the logarithm of what speaks for it.
@@ -79,51 +79,57 @@ func peaks(grid []hypothesis) []hypothesis {
 	return out[:min(len(out), modes)]
 }
 
-// conclude looks at each maximum finely and sums the probabilities: the mean and the variance of the best
-// one, and the variance that the others add.
-func (p *Patch) conclude(targets []target, prior prior, best []hypothesis, step, gain float64) (mapping.Candidate, bool) {
+// conclude looks at the best maximum finely for its mean and variance, and adds the variance of all the
+// probability that lies elsewhere: of other maxima, and of wherever nothing speaks against.
+func (p *Patch) conclude(targets []target, prior prior, grid []hypothesis, step, gain float64) (mapping.Candidate, bool) {
+	best := peaks(grid)
 	if len(best) == 0 {
 		return mapping.Candidate{}, false
 	}
 	h := math.Min(fine/gain, step/2)
 	reach := min(int(math.Ceil(fineReach*step/h)), 40)
-	top := math.Inf(-1)
-	var all [modes][]hypothesis
+	var in mode
 	for k, b := range best {
+		m := newMode(b.log)
 		for i := -reach; i <= reach; i++ {
-			inv := b.Inv + float64(i)*h
-			if inv <= 0 {
-				continue
+			if inv := b.Inv + float64(i)*h; inv > 0 {
+				m.add(p.judge(targets, prior, inv), h)
 			}
-			f := p.judge(targets, prior, inv)
-			all[k] = append(all[k], f)
-			top = math.Max(top, f.log)
+		}
+		if k == 0 || m.logMass() > in.logMass() {
+			in = m
 		}
 	}
-	var mass, mean, square [modes]float64
-	total, first := 0.0, 0
-	for k := range best {
-		for _, f := range all[k] {
-			w := math.Exp(f.log - top)
-			mass[k] += w
-			mean[k] += w * f.Inv
-			square[k] += w * f.Inv * f.Inv
-		}
-		total += mass[k]
-		if mass[k] > mass[first] {
-			first = k
+	mean := in.mean / in.mass
+	out := mapping.Candidate{Surface: mapping.Surface{Inv: mean, Slope: prior.slope(mean)}}
+	out.Var = math.Max(0, in.square/in.mass-mean*mean) + (poseError/gain)*(poseError/gain)
+	elsewhere, spread := 0.0, 0.0
+	for _, g := range grid {
+		if d := g.Inv - mean; math.Abs(d) > float64(reach)*h {
+			w := step * math.Exp(g.log-in.top)
+			elsewhere += w
+			spread += w * d * d
 		}
 	}
-	m := mean[first] / mass[first]
-	out := mapping.Candidate{Weight: mass[first] / total, Surface: mapping.Surface{Inv: m, Slope: prior.slope(m)}}
-	out.Var = math.Max(0, square[first]/mass[first]-m*m) + (poseError/gain)*(poseError/gain)
-	for k := range best {
-		if d := mean[k]/mass[k] - m; k != first && mass[k] > 0 {
-			out.Var += mass[k] / total * d * d
-		}
-	}
+	total := in.mass + elsewhere
+	out.Weight = in.mass / total
+	out.Var += spread / total
 	return out, true
 }
+
+// mode sums the probability around a maximum, relative to the exponential of top.
+type mode struct{ top, mass, mean, square float64 }
+
+func newMode(top float64) mode { return mode{top: top} }
+
+func (m *mode) add(h hypothesis, width float64) {
+	w := width * math.Exp(h.log-m.top)
+	m.mass += w
+	m.mean += w * h.Inv
+	m.square += w * h.Inv * h.Inv
+}
+
+func (m *mode) logMass() float64 { return m.top + math.Log(m.mass) }
 
 // shift is by how many pixels the patch's centre moves in a view per unit of inverse depth.
 func (p *Patch) shift(v View, inv float64) float64 {

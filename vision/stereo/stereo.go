@@ -1,9 +1,9 @@
 // Package stereo measures the depth under one pixel by how well the patch around it, moved by way of a
 // surface, fits other pictures whose poses are known.
 //
-// The patch is weighted by likeness to its centre, so that what lies behind an edge of the picture counts
-// for little (bilateral weights: Yoon and Kweon, 2006; as in Schönberger et al., Pixelwise View Selection,
-// 2016). Depth is searched along the whole ray: what comes out is a probability over depths and not only
+// The patch is weighted by likeness to its centre along the way there, so that what lies behind an edge of the
+// picture counts for little (geodesic weights: Hosni et al., Local stereo matching using geodesic support
+// weights, 2009). Depth is searched along the whole ray: what comes out is a probability over depths and not only
 // the best one, so that a second surface that fits as well is not overlooked.
 package stereo
 
@@ -22,14 +22,21 @@ type View struct {
 	PoseBA geom.Pose
 }
 
-// The patch and how it is judged. Grey levels are of 255.
+// The patch and how it is judged. Grey levels are of 255. It has two parts. What is right beside the mark is on
+// its surface, whatever it looks like. What is farther away is taken to be so only where it can be reached
+// from the mark without crossing an edge, and keeps off the edges: an edge belongs to the nearer of two
+// surfaces, and would draw a bland spot behind it to itself.
 const (
-	// radius is half the side of the patch in pixels and step the distance of its samples: 17x17 samples.
-	// A patch has to reach past a bland spot to the next texture, and adaptive weights let it.
+	// coreRadius is half the side of the first part in pixels, where every pixel is a sample, and coreAlike the
+	// difference in grey levels at which a sample's weight falls to 1/e.
+	coreRadius, coreAlike = 5, 50.0
+	// radius is half the side of the second part and step the distance of its samples.
 	radius, step = 16, 2
 	// alike is the difference in grey levels, and near the distance in pixels, at which a sample's weight
-	// falls to 1/e.
+	// falls to 1/e there.
 	alike, near = 12.0, 14.0
+	// leastWeight is the weight below which a sample is left out.
+	leastWeight = 0.03
 	// noise is the standard deviation of the difference of two pictures of one spot: sensor noise twice,
 	// and what interpolation and blur change.
 	noise = 5.0
@@ -53,8 +60,13 @@ type sample struct {
 
 // Patch is what surrounds a pixel in the reference picture.
 type Patch struct {
-	cam     camera.Model
-	n       geom.Vec2
+	cam   camera.Model
+	n     geom.Vec2
+	parts [2]part
+}
+
+// part is a set of samples that are judged together.
+type part struct {
 	samples []sample
 	weight  float64
 }
@@ -65,42 +77,103 @@ func NewPatch(cam camera.Model, g *image.Gray, px geom.Vec2) (*Patch, bool) {
 		return nil, false
 	}
 	p := &Patch{cam: cam, n: cam.Normalize(px)}
+	p.core(g, px)
+	p.field(g, px)
+	return p, true
+}
+
+func (p *Patch) core(g *image.Gray, px geom.Vec2) {
 	centre := smooth(g, px)
-	for dy := -radius; dy <= radius; dy += step {
-		for dx := -radius; dx <= radius; dx += step {
-			off := geom.Vec2{float64(dx), float64(dy)}
-			at := px.Add(off)
-			if !cam.Contains(at, 2) {
-				continue
+	for dy := -coreRadius; dy <= coreRadius; dy++ {
+		for dx := -coreRadius; dx <= coreRadius; dx++ {
+			at := px.Add(geom.Vec2{float64(dx), float64(dy)})
+			if p.cam.Contains(at, 2) {
+				p.parts[0].add(p, g, at, math.Exp(-math.Abs(bilinear(g, at)-centre)/coreAlike))
 			}
-			m, v := cam.Normalize(at), bilinear(g, at)
-			w := math.Exp(-math.Abs(smooth(g, at)-centre)/alike - off.Norm()/near)
-			p.samples = append(p.samples, sample{ray: geom.Vec3{m[0], m[1], 1}, d: m.Sub(p.n), w: w, g: v})
-			p.weight += w
 		}
 	}
-	return p, true
+}
+
+// field takes what can be reached from the centre. The difference of a sample is the largest on the way
+// to it, of itself and of those beside it.
+func (p *Patch) field(g *image.Gray, px geom.Vec2) {
+	const side = radius/step + 1 // one more than is sampled, for the neighbours
+	var differs [2*side + 1][2*side + 1]float64
+	centre := smooth(g, px)
+	for j := -side; j <= side; j++ {
+		for i := -side; i <= side; i++ {
+			at := px.Add(geom.Vec2{float64(i * step), float64(j * step)})
+			differs[j+side][i+side] = math.Inf(1)
+			if p.cam.Contains(at, 2) {
+				differs[j+side][i+side] = math.Abs(smooth(g, at) - centre)
+			}
+		}
+	}
+	var way [2*side + 1][2*side + 1]float64
+	for ring := 0; ring < side; ring++ {
+		for j := -ring; j <= ring; j++ {
+			for i := -ring; i <= ring; i++ {
+				if max(i, -i) != ring && max(j, -j) != ring {
+					continue
+				}
+				most := 0.0
+				for dj := -1; dj <= 1; dj++ {
+					for di := -1; di <= 1; di++ {
+						most = math.Max(most, differs[j+dj+side][i+di+side])
+					}
+				}
+				if ring > 0 { // the sample before it on the way
+					f := float64(ring-1) / float64(ring)
+					bi, bj := int(math.Round(float64(i)*f)), int(math.Round(float64(j)*f))
+					most = math.Max(most, way[bj+side][bi+side])
+				}
+				way[j+side][i+side] = most
+				off := geom.Vec2{float64(i * step), float64(j * step)}
+				if w := math.Exp(-most/alike - off.Norm()/near); w > leastWeight && ring*step > coreRadius {
+					p.parts[1].add(p, g, px.Add(off), w)
+				}
+			}
+		}
+	}
+}
+
+func (q *part) add(p *Patch, g *image.Gray, at geom.Vec2, w float64) {
+	m := p.cam.Normalize(at)
+	q.samples = append(q.samples, sample{ray: geom.Vec3{m[0], m[1], 1}, d: m.Sub(p.n), w: w, g: bilinear(g, at)})
+	q.weight += w
 }
 
 // target is a view prepared for one patch: where its samples' rays point in it.
 type target struct {
 	g    *image.Gray
 	cam  camera.Model
-	turn []geom.Vec3 // of the samples' rays
+	turn [2][]geom.Vec3 // of the samples' rays
 	t    geom.Vec3
 }
 
 func (p *Patch) target(v View) target {
-	t := target{g: v.Grey, cam: p.cam, t: v.PoseBA.T, turn: make([]geom.Vec3, len(p.samples))}
-	for i, s := range p.samples {
-		t.turn[i] = v.PoseBA.R.MulVec(s.ray)
+	t := target{g: v.Grey, cam: p.cam, t: v.PoseBA.T}
+	for k := range p.parts {
+		for _, s := range p.parts[k].samples {
+			t.turn[k] = append(t.turn[k], v.PoseBA.R.MulVec(s.ray))
+		}
 	}
 	return t
 }
 
-// against is how much, in nats, the view speaks against the surface: half the squared difference in units
-// of the noise, after the best gain and offset; at most `most`. False where the patch is not in the view.
+// against is how much, in nats, the view speaks against the surface; at most `most` for each part. False where
+// the patch is not in the view.
 func (p *Patch) against(t *target, s mapping.Surface) (float64, bool) {
+	core, ok := p.parts[0].against(t, t.turn[0], s)
+	if !ok {
+		return 0, false
+	}
+	field, _ := p.parts[1].against(t, t.turn[1], s)
+	return core + field, true
+}
+
+// against is half the squared difference in units of the noise, after the best gain and offset.
+func (p *part) against(t *target, turn []geom.Vec3, s mapping.Surface) (float64, bool) {
 	var w, sa, saa, sb, sbb, sab float64
 	for i := range p.samples {
 		q := &p.samples[i]
@@ -109,7 +182,7 @@ func (p *Patch) against(t *target, s mapping.Surface) (float64, bool) {
 			continue
 		}
 		// The point is ray/inv; a projection does not mind that all is multiplied by inv.
-		px, front := t.cam.Project(t.turn[i].Add(t.t.Scale(inv)))
+		px, front := t.cam.Project(turn[i].Add(t.t.Scale(inv)))
 		if !front || !t.cam.Contains(px, 1) {
 			continue
 		}
@@ -121,7 +194,7 @@ func (p *Patch) against(t *target, s mapping.Surface) (float64, bool) {
 		sbb += q.w * b * b
 		sab += q.w * a * b
 	}
-	if w < leastInside*p.weight {
+	if w == 0 || w < leastInside*p.weight {
 		return 0, false
 	}
 	sa, sb = sa/w, sb/w
