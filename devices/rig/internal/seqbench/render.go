@@ -32,7 +32,7 @@ func (b *bench) folder(r Row) string {
 // render makes the sequences that are not there yet, as many at a time as there are cores.
 func (b *bench) render(ctx context.Context, all []Row) error {
 	todo := map[string]Row{}
-	for _, r := range all {
+	for _, r := range withBefore(all) {
 		dir := b.folder(r)
 		if _, err := os.Stat(dir); r.simulated() && errors.Is(err, os.ErrNotExist) {
 			todo[dir] = r
@@ -66,6 +66,17 @@ func (b *bench) render(ctx context.Context, all []Row) error {
 		failed = append(failed, err)
 	}
 	return errors.Join(failed...)
+}
+
+// withBefore adds the visits of the day before to rows.
+func withBefore(all []Row) []Row {
+	out := slices.Clone(all)
+	for _, r := range all {
+		if r.Before != "" {
+			out = append(out, r.dayBefore())
+		}
+	}
+	return out
 }
 
 // renderOne renders into a folder of another name first, so that a folder that is there is whole.

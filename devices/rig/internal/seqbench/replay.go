@@ -37,8 +37,8 @@ func (r *replayed) firstPose() int {
 	return first
 }
 
-// replay runs the program over a sequence; its files are left in dir.
-func (b *bench) replay(ctx context.Context, s *sequence, row Row, anchors []anchor, dir string) (*replayed, error) {
+// replay runs the program over a sequence, with more arguments; its files are left in dir.
+func (b *bench) replay(ctx context.Context, s *sequence, row Row, anchors []anchor, dir string, more ...string) (*replayed, error) {
 	told, marks, path := filepath.Join(dir, "anchors.csv"), filepath.Join(dir, "marks.csv"), filepath.Join(dir, "trajectory.txt")
 	if err := writeAnchors(told, anchors); err != nil {
 		return nil, err
@@ -48,6 +48,7 @@ func (b *bench) replay(ctx context.Context, s *sequence, row Row, anchors []anch
 	if b.cfg.Sync {
 		args = append(args, "--sync")
 	}
+	args = append(args, more...)
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, b.cfg.Replay, args...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr

@@ -19,11 +19,19 @@ type Row struct {
 	Seed              int64
 	// Delay is how many frames late the tracker is told each of them.
 	Delay int
+	// Before is the visit of the day before, of as many frames: its maps and marks are saved, and this
+	// sequence begins with them and gets no mark of its own. Every mark counts from the first frame on.
+	Before string
 	// Loop is how many frames are played of it, forward and backward again and again; 0 plays it once.
 	Loop int
 }
 
 func (r Row) simulated() bool { return strings.HasPrefix(r.Source, "sim:") }
+
+// dayBefore is the visit before this one.
+func (r Row) dayBefore() Row {
+	return Row{Name: r.Name + ": the day before", Source: r.Before, Frames: r.Frames, FPS: r.FPS, Per: r.Per, Seed: r.Seed}
+}
 
 // plan is how the row's anchors are picked in a sequence whose last frame is last: in every 60th frame, as a
 // rule, and six times in a short sequence; in a long one never more than 30 times.
@@ -69,6 +77,8 @@ func rows(data string, hour time.Duration) []Row {
 		plant("lights switched", "seed=8&motion=walk&lights=1", nil),
 		plant("away and back", "seed=9&motion=away", nil),
 		plant("away, another plant", "seed=10&motion=away", func(r *Row) { r.Frames = 1200 }),
+		plant("next visit", "seed=16&motion=walk&path=2", func(r *Row) { r.Before = "sim:plant?seed=16&motion=walk" }),
+		plant("next visit, dim", "seed=17&motion=tour&path=2&light=dim", func(r *Row) { r.Before = "sim:plant?seed=17&motion=tour" }),
 		plant("still", "seed=11&motion=still", nil),
 		plant("plain paint", "seed=12&motion=walk&plain=1", nil),
 		plant("dim light", "seed=13&motion=walk&light=dim", nil),

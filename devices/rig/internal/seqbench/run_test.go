@@ -82,6 +82,27 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// TestNextVisit maps a plant on one path and comes back on another with what was kept. How well that goes is
+// the tracker's matter; that the marks of the day before are judged on the new path is the bench's.
+func TestNextVisit(t *testing.T) {
+	bin, dir := programs(t), t.TempDir()
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	defer cancel()
+	b := &bench{cfg: Config{Bridge: filepath.Join(bin, "bridge"), Replay: filepath.Join(bin, "replay"), Sequences: dir, Sync: true}, progress: io.Discard}
+	row := Row{Name: "next", Source: "sim:plant?seed=2&motion=walk&path=2&size=320x240", Before: "sim:plant?seed=2&motion=walk&size=320x240", Frames: 90, FPS: 30, Per: 6}
+	if err := b.render(ctx, []Row{row}); err != nil {
+		t.Fatal(err)
+	}
+	r, err := b.measure(ctx, row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("shown %.2f, median %.2f px, returns %+v", r.Shown, r.Median, r.Returns)
+	if n := r.Returns.Right + r.Returns.Late + r.Returns.Wrong; r.Frames != 90 || r.Visible < 300 || n == 0 {
+		t.Errorf("%d frames, %d comparisons, %d returns to the known place", r.Frames, r.Visible, n)
+	}
+}
+
 func TestRowsThatCannotRunAreSaid(t *testing.T) {
 	dir := t.TempDir()
 	var table strings.Builder

@@ -55,8 +55,8 @@ func (j judged) error() float64 { return j.off.Norm() }
 // misplaced says whether what was drawn points at something else.
 func (j judged) misplaced() bool { return j.drawn && (j.behind || !(j.error() <= wrongPx)) }
 
-// judge compares every mark with the truth in every frame after its own.
-func (s *sequence) judge(anchors []anchor, shown map[key]drawn) ([]judged, error) {
+// points are where the anchors truly are in the world.
+func (s *sequence) points(anchors []anchor) ([]geom.Vec3, error) {
 	points := make([]geom.Vec3, len(anchors))
 	for id, a := range anchors {
 		z, err := s.depth(a.frame, int(a.px[0]), int(a.px[1]))
@@ -65,6 +65,11 @@ func (s *sequence) judge(anchors []anchor, shown map[key]drawn) ([]judged, error
 		}
 		points[id] = s.lift(a.frame, a.px, z)
 	}
+	return points, nil
+}
+
+// judge compares every mark with the truth in every frame after its own; points are the marks' places.
+func (s *sequence) judge(anchors []anchor, points []geom.Vec3, shown map[key]drawn) ([]judged, error) {
 	var all []judged
 	for f := 0; f <= s.last; f++ {
 		if _, posed := s.poseCW[f]; !posed {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"time"
+
+	"sightline/vision/geom"
 )
 
 // Config is the command line of rig vision.
@@ -140,7 +142,10 @@ func (b *bench) measure(ctx context.Context, r Row) (Result, error) {
 			return Result{}, err
 		}
 	}
-	anchors, err := s.pick(r.plan(s.last))
+	if r.Before != "" {
+		return b.nextVisit(ctx, s, r, dir)
+	}
+	anchors, points, err := choosePoints(s, r)
 	if err != nil {
 		return Result{}, err
 	}
@@ -149,7 +154,45 @@ func (b *bench) measure(ctx context.Context, r Row) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return summarize(s, r, anchors, run)
+	return summarize(s, r, anchors, points, run, run.firstPose())
+}
+
+// nextVisit runs the visit of the day before, which leaves its maps and marks in a file, and then this one
+// with them. Both worlds are one: the points of yesterday's marks are judged in today's frames.
+func (b *bench) nextVisit(ctx context.Context, s *sequence, r Row, dir string) (Result, error) {
+	day := r.dayBefore()
+	before, err := openSequence(b.folder(day))
+	if err != nil {
+		return Result{}, err
+	}
+	anchors, points, err := choosePoints(before, day)
+	if err != nil {
+		return Result{}, err
+	}
+	kept := filepath.Join(dir, "kept.map")
+	fmt.Fprintf(b.progress, "%s: %d frames, %d marks\n", day.Name, before.last+1, len(anchors))
+	if _, err := b.replay(ctx, before, day, anchors, dir, "--map-out", kept); err != nil {
+		return Result{}, fmt.Errorf("the day before: %w", err)
+	}
+	fmt.Fprintf(b.progress, "%s: %d frames\n", r.Name, s.last+1)
+	run, err := b.replay(ctx, s, r, nil, dir, "--map-in", kept)
+	if err != nil {
+		return Result{}, err
+	}
+	for i := range anchors {
+		anchors[i].frame = -1
+	}
+	return summarize(s, r, anchors, points, run, 0)
+}
+
+// choosePoints picks a row's anchors and finds where they truly are.
+func choosePoints(s *sequence, r Row) ([]anchor, []geom.Vec3, error) {
+	anchors, err := s.pick(r.plan(s.last))
+	if err != nil {
+		return nil, nil, err
+	}
+	points, err := s.points(anchors)
+	return anchors, points, err
 }
 
 func (b *bench) workFolder(r Row) (string, error) {
@@ -160,17 +203,17 @@ func (b *bench) workFolder(r Row) (string, error) {
 	return dir, os.MkdirAll(dir, 0o755)
 }
 
-func summarize(s *sequence, r Row, anchors []anchor, run *replayed) (Result, error) {
-	all, err := s.judge(anchors, run.shown)
+// summarize makes the row of a run. known is the frame from which on the tracker can know a place.
+func summarize(s *sequence, r Row, anchors []anchor, points []geom.Vec3, run *replayed, known int) (Result, error) {
+	all, err := s.judge(anchors, points, run.shown)
 	if err != nil {
 		return Result{}, err
 	}
-	first := run.firstPose()
-	res := Result{Name: r.Name, Source: r.Source, Frames: run.frames, Tracked: share(len(run.poses), run.frames), FirstPose: first,
+	res := Result{Name: r.Name, Source: r.Source, Frames: run.frames, Tracked: share(len(run.poses), run.frames), FirstPose: run.firstPose(),
 		Score: score(all, anchors, r.FPS), Trajectory: 1000 * s.trajectoryError(run.poses),
 		FrameP50: run.p50, FrameP95: run.p95, CPU: number(run.cpu), PeakMB: number(run.peak)}
-	if first >= 0 {
-		res.Returns = returns(moments(all, anchors, r.Delay, first, run.poses), r.FPS)
+	if known >= 0 {
+		res.Returns = returns(moments(all, anchors, r.Delay, known, run.poses), r.FPS)
 	}
 	return res, nil
 }

@@ -92,7 +92,8 @@ wrong   of what was shown of those, off by more than 10 px; mispl: of everything
 in95    of what was shown of those, within the claimed 95 % radius (2.45 sigma)
 jitter  px, standard deviation of a mark about its own mean error
 rmse    of the camera's place, in mm, after a similarity
-returns of a known place into view, or to it after a loss: right within 0.5 s / late or never / wrong; sec: median
+returns of a known place into view, or to it after a loss, or on a next visit: right within 0.5 s / late or never /
+        wrong; sec: median
 ms      per frame; cpu and MB are of the whole process, reading pictures included
 `)
 }
