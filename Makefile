@@ -24,7 +24,7 @@ VISION ?=
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench lint clean
+.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -71,6 +71,10 @@ fuzz: deps ## Fuzz every parser, ten seconds each (FUZZTIME)
 
 bench: deps ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
+
+bench-relay: deps ## Measure the relay: CPU, delay, allocations and memory of 1 to 32 receivers in 1 to 16 rooms
+	CGO_ENABLED=0 go build -o bin/relay ./relay
+	CGO_ENABLED=0 go run ./relay/bench
 
 lint: deps ## go vet, gofmt, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w"; exit 1; }

@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"net/url"
+	"os"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -83,6 +85,10 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return 0
 }
 
+// gcPercent lets the garbage of a small heap grow to some tens of megabytes before it is collected: packets
+// come from a pool, and little else is alive.
+const gcPercent = 400
+
 func (c serve) run(ctx context.Context, stdout, stderr io.Writer) error {
 	level := slog.LevelInfo
 	if c.Verbose {
@@ -94,6 +100,9 @@ func (c serve) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer stop()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	s, err := server.Start(ctx, server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
 		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log})
 	if err != nil {

@@ -30,6 +30,7 @@ type Assembler struct {
 
 	unit    Unit
 	open    bool // unit has begun
+	size    int  // of the unit before: about what the next will need
 	waiting bool // for a key frame
 }
 
@@ -100,6 +101,9 @@ func (a *Assembler) Push(p *rtp.Packet, lost int, out func(Unit)) {
 	if a.unit.Captured == 0 {
 		a.unit.Captured = Captured(&p.Header, a.extension)
 	}
+	if a.unit.Data == nil {
+		a.unit.Data = make([]byte, 0, a.size+a.size/4+1<<10)
+	}
 	a.unit.Data = append(a.unit.Data, data...)
 	if p.Marker {
 		a.finish(out)
@@ -108,7 +112,7 @@ func (a *Assembler) Push(p *rtp.Packet, lost int, out func(Unit)) {
 
 func (a *Assembler) finish(out func(Unit)) {
 	unit := a.unit
-	a.unit, a.open = Unit{}, false
+	a.unit, a.open, a.size = Unit{}, false, len(unit.Data)
 	if len(unit.Data) > 0 {
 		out(unit)
 	}

@@ -20,8 +20,9 @@ type Member interface {
 	Tracks
 	SendLossy(channel string, data []byte) bool
 	Tell(wire.Signal)
-	// Dropped counts the packets that the connection was too slow for.
+	// Dropped counts the packets that could not be written, Resent those that were asked for again.
 	Dropped() int64
+	Resent() int64
 	// Echo confirms a message that was in the log before.
 	Echo(wire.Envelope)
 	// Replaced ends the connection: the same client has joined again.

@@ -21,7 +21,8 @@ type Status struct {
 // Present is a participant who is connected.
 type Present struct {
 	wire.Participant
-	DroppedPackets int64 `json:"dropped_packets"` // media that it was too slow for
+	DroppedPackets int64 `json:"dropped_packets"` // media that could not be written
+	ResentPackets  int64 `json:"resent_packets"`  // media that it asked for again
 }
 
 // TrackStatus is a published track.
@@ -39,7 +40,7 @@ func (r *Room) Status() Status {
 		Watching: []string{}, MissedTelemetry: r.missed.Load(), DroppedLossy: r.lossy.Load()}
 	r.ask(func() {
 		for _, m := range *r.members.Load() {
-			s.Participants = append(s.Participants, Present{m.Who(), m.Dropped()})
+			s.Participants = append(s.Participants, Present{m.Who(), m.Dropped(), m.Resent()})
 		}
 		for _, u := range r.ups {
 			s.Tracks = append(s.Tracks, TrackStatus{u.up.Participant, u.up.Name, u.up.Kind, u.up.Codec, u.up.Packets()})

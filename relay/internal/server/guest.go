@@ -199,8 +199,11 @@ func (g *guest) Tell(wire.Signal) {}
 // Echo has nowhere to echo.
 func (g *guest) Echo(wire.Envelope) {}
 
-// Dropped counts the packets that the connection was too slow for.
+// Dropped counts the packets that could not be written.
 func (g *guest) Dropped() int64 { return g.peer.Dropped() }
+
+// Resent counts the packets that it asked for again.
+func (g *guest) Resent() int64 { return g.peer.Resent() }
 
 // Replaced ends the session for a newer one of the same client.
 func (g *guest) Replaced() { g.fail(errReplaced) }

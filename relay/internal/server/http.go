@@ -8,8 +8,10 @@ import (
 	"strings"
 
 	"sightline/relay/internal/auth"
+	"sightline/relay/internal/metrics"
 	"sightline/relay/internal/page"
 	"sightline/relay/internal/room"
+	"sightline/relay/internal/udp"
 )
 
 func (s *Server) handler() http.Handler {
@@ -22,6 +24,7 @@ func (s *Server) handler() http.Handler {
 	}
 	mux.HandleFunc("GET /rtc.js", page.Serve("rtc.js"))
 	mux.HandleFunc("GET /api/rooms", s.serveRooms)
+	mux.Handle("GET /metrics", s.local(metrics.Handler(s)))
 	s.handleGuests(mux)
 	return mux
 }
@@ -42,6 +45,22 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) (auth.Grant, bool
 		return auth.Grant{}, false
 	}
 	return g, true
+}
+
+// Rooms says what the open rooms look like, for the metrics; Sent what the media port has sent.
+func (s *Server) Rooms() []room.Status { return s.rooms.list() }
+func (s *Server) Sent() udp.Stats      { return s.media.stats() }
+
+// local lets this machine pass, and nobody else: figures name rooms and participants.
+func (s *Server) local(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, err := net.SplitHostPort(r.RemoteAddr)
+		if err != nil || !net.ParseIP(host).IsLoopback() {
+			http.Error(w, "for this machine only", http.StatusForbidden)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
 }
 
 // serveRooms says what the rooms look like: all of them to this machine, his own to the bearer of a token.

@@ -126,6 +126,15 @@ func (m *mediaPort) close() {
 	}
 }
 
+// stats adds up what the sockets have sent.
+func (m *mediaPort) stats() (all udp.Stats) {
+	for _, c := range m.conns {
+		s := c.Stats()
+		all.Packets, all.Calls, all.Dropped = all.Packets+s.Packets, all.Calls+s.Calls, all.Dropped+s.Dropped
+	}
+	return all
+}
+
 // flush sends what was written since.
 func (m *mediaPort) flush() {
 	for _, c := range m.conns {

@@ -78,8 +78,11 @@ func (c *conn) Unsubscribe(u *sfu.Up) { c.peer.Unsubscribe(u) }
 // SendLossy sends a pose or a pointer, or lets it go.
 func (c *conn) SendLossy(channel string, data []byte) bool { return c.peer.SendLossy(channel, data) }
 
-// Dropped counts the packets that the connection was too slow for.
+// Dropped counts the packets that could not be written.
 func (c *conn) Dropped() int64 { return c.peer.Dropped() }
+
+// Resent counts the packets that it asked for again.
+func (c *conn) Resent() int64 { return c.peer.Resent() }
 
 // Tell queues a message for the socket. Who lets too many wait is sent away.
 func (c *conn) Tell(m wire.Signal) {

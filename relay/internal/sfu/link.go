@@ -110,7 +110,10 @@ func (l *link) spawn(f func()) bool {
 	return true
 }
 
-// Dropped returns how many packets this participant was too slow for.
+// Resent returns how many packets this participant asked for again.
+func (l *link) Resent() int64 { return l.resent.Load() }
+
+// Dropped returns how many packets could not be written.
 func (l *link) Dropped() int64 { return l.dropped.Load() }
 
 // take makes an up track of what the publisher sends, under a name.

@@ -1,0 +1,82 @@
+// Package metrics shows the relay's figures to Prometheus. They are read when they are asked for, so that
+// forwarding pays nothing for them but its own counters.
+package metrics
+
+import (
+	"net/http"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"sightline/relay/internal/room"
+	"sightline/relay/internal/udp"
+)
+
+// Source is what is shown.
+type Source interface {
+	Rooms() []room.Status
+	Sent() udp.Stats
+}
+
+// Handler serves the figures of a source, of the process and of the Go runtime.
+func Handler(s Source) http.Handler {
+	r := prometheus.NewRegistry()
+	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collector{s})
+	return promhttp.HandlerFor(r, promhttp.HandlerOpts{})
+}
+
+type collector struct{ source Source }
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("sightline_"+name, help, labels, nil)
+}
+
+var (
+	rooms        = describe("rooms", "Open rooms.")
+	participants = describe("participants", "Connected participants.", "room", "role")
+	received     = describe("track_packets_received_total", "RTP packets that a publisher's track has brought.", "room", "participant", "track")
+	failed       = describe("participant_packets_failed_total", "RTP packets that could not be written to a participant.", "room", "participant")
+	resent       = describe("participant_packets_resent_total", "RTP packets that a participant asked for again.", "room", "participant")
+	missed       = describe("telemetry_missed_total", "Readings of machines that came faster than the log took them.", "room")
+	lossy        = describe("lossy_dropped_total", "Poses and pointers let go for slow receivers.", "room")
+	sent         = describe("udp_packets_sent_total", "RTP packets handed to the kernel.")
+	calls        = describe("udp_calls_total", "System calls that took.")
+	dropped      = describe("udp_packets_dropped_total", "RTP packets that the socket did not take.")
+)
+
+// Describe is prometheus.Collector's.
+func (c collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{rooms, participants, received, failed, resent, missed, lossy, sent, calls, dropped} {
+		out <- d
+	}
+}
+
+// Collect is prometheus.Collector's.
+func (c collector) Collect(out chan<- prometheus.Metric) {
+	counter := func(d *prometheus.Desc, v int64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	all := c.source.Rooms()
+	out <- prometheus.MustNewConstMetric(rooms, prometheus.GaugeValue, float64(len(all)))
+	for _, r := range all {
+		roles := map[string]int{}
+		for _, p := range r.Participants {
+			roles[p.Role]++
+			counter(failed, p.DroppedPackets, r.Room, p.ID)
+			counter(resent, p.ResentPackets, r.Room, p.ID)
+		}
+		for role, n := range roles {
+			out <- prometheus.MustNewConstMetric(participants, prometheus.GaugeValue, float64(n), r.Room, role)
+		}
+		for _, t := range r.Tracks {
+			counter(received, t.Packets, r.Room, t.Participant, t.Name)
+		}
+		counter(missed, r.MissedTelemetry, r.Room)
+		counter(lossy, r.DroppedLossy, r.Room)
+	}
+	s := c.source.Sent()
+	counter(sent, s.Packets)
+	counter(calls, s.Calls)
+	counter(dropped, s.Dropped)
+}
