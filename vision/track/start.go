@@ -22,15 +22,15 @@ const (
 	// startShift is the median shift of the features, as a share of the picture's width, from which a
 	// start is worth trying.
 	startShift = 0.025
-	// startParallax is the median angle between the rays of the two views, in radians (1.5 degrees):
+	// startParallax is the median angle between the rays of the two views, in radians (1.2 degrees):
 	// below, the depths of the first map are noise.
-	startParallax = 0.026
+	startParallax = 0.021
 	// startRMS is the residual, in pixels, that a right start may leave: features are followed to a few tenths.
 	startRMS = 0.7
 	// startMargin is how much more a second hypothesis must leave before the first is believed.
-	startMargin = 1.3
+	startMargin = 1.15
 	// tryEvery is the least time between two tries, in microseconds: a try costs two RANSACs.
-	tryEvery = 60_000
+	tryEvery = 30_000
 )
 
 // tryStart starts a map if this frame and the reference have enough parallax. It refuses quietly: the

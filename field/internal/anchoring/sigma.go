@@ -36,6 +36,9 @@ func Project(p track.Placement, i int, e vision.Estimate, cam camera.Model) Proj
 	}
 	r := e.PoseCW.R
 	sigma := math.Hypot(cam.SpreadPx(c, r.Mul(p.Points[i].Cov).Mul(r.Transpose())), e.SigmaPx)
+	if e.SigmaPx > scene.HideSigma {
+		return Projected{Px: px, SigmaPx: sigma, State: "hidden", Reason: "place hardly known yet: move slowly"}
+	}
 	if sigma > scene.HideSigma {
 		return Projected{Px: px, SigmaPx: sigma, State: "hidden", Reason: "surface not known well enough: move sideways"}
 	}
