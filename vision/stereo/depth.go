@@ -55,14 +55,22 @@ type hypothesis struct {
 	log float64
 }
 
+// judge sums what the better half of the views says: seen from one side a spot is often hidden behind what
+// stands before it, and all views from there would speak against the truth.
 func (p *Patch) judge(targets []target, prior prior, inv float64) hypothesis {
 	h := hypothesis{Surface: mapping.Surface{Inv: inv, Slope: prior.slope(inv)}, log: math.Log(prior.density(inv))}
+	var buf [16]float64
+	costs := buf[:0]
 	for i := range targets {
-		if e, ok := p.against(&targets[i], h.Surface); ok {
-			h.log -= e
-		} else {
-			h.log -= most / 2 // a view that does not see it neither speaks for nor against it
+		e, ok := p.against(&targets[i], h.Surface)
+		if !ok {
+			e = most / 2 // a view that does not see it neither speaks for nor against it
 		}
+		costs = append(costs, e)
+	}
+	slices.Sort(costs)
+	for _, e := range costs[:(len(costs)+1)/2] {
+		h.log -= e
 	}
 	return h
 }

@@ -28,8 +28,9 @@ type View struct {
 // surfaces, and would draw a bland spot behind it to itself.
 const (
 	// coreRadius is half the side of the first part in pixels, where every pixel is a sample, and coreAlike the
-	// difference in grey levels at which a sample's weight falls to 1/e.
-	coreRadius, coreAlike = 5, 50.0
+	// difference in grey levels at which a sample's weight falls to 1/e. coreNear is the standard deviation
+	// of the bell over it.
+	coreRadius, coreAlike, coreNear = 5, 50.0, 2.5
 	// radius is half the side of the second part and step the distance of its samples.
 	radius, step = 16, 2
 	// alike is the difference in grey levels, and near the distance in pixels, at which a sample's weight
@@ -86,9 +87,10 @@ func (p *Patch) core(g *image.Gray, px geom.Vec2) {
 	centre := smooth(g, px)
 	for dy := -coreRadius; dy <= coreRadius; dy++ {
 		for dx := -coreRadius; dx <= coreRadius; dx++ {
-			at := px.Add(geom.Vec2{float64(dx), float64(dy)})
-			if p.cam.Contains(at, 2) {
-				p.parts[0].add(p, g, at, math.Exp(-math.Abs(bilinear(g, at)-centre)/coreAlike))
+			off := geom.Vec2{float64(dx), float64(dy)}
+			if at := px.Add(off); p.cam.Contains(at, 2) {
+				far := off.Norm() / coreNear
+				p.parts[0].add(p, g, at, math.Exp(-math.Abs(bilinear(g, at)-centre)/coreAlike-far*far/2))
 			}
 		}
 	}

@@ -23,7 +23,7 @@ const (
 	// there is nothing to measure, above the patch looks different.
 	leastParallax, mostParallax = 3.0, 80.0
 	// lookViews is how many views are compared.
-	lookViews = 6
+	lookViews = 10
 	// betterParallax is how much wider the views must be for a surface to be measured again.
 	betterParallax = 1.3
 	// mostTurn is how far, in radians, a view may be turned against the mark's.
