@@ -77,8 +77,9 @@ type drawn struct {
 	sigma float64 // px, standard deviation along the worst direction; 0 where none was claimed
 }
 
-// readMarks reads the marks that are shown out of rows frame,anchor,u,v,state[,sigma_px[,reason]].
-func readMarks(path string) (map[key]drawn, error) {
+// readMarks reads the marks that are shown in every step-th frame, out of rows
+// frame,anchor,u,v,state[,sigma_px[,reason]].
+func readMarks(path string, step int) (map[key]drawn, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -103,7 +104,9 @@ func readMarks(path string) (map[key]drawn, error) {
 			line, _ := r.FieldPos(0)
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
-		shown[k] = d
+		if k.frame%step == 0 {
+			shown[k] = d
+		}
 	}
 }
 

@@ -62,7 +62,7 @@ func (b *bench) replay(ctx context.Context, s *sequence, row Row, anchors []anch
 		r.peak = float64(u.Maxrss) / 1024
 	}
 	var err error
-	if r.shown, err = readMarks(marks); err != nil {
+	if r.shown, err = readMarks(marks, s.step()); err != nil {
 		return nil, err
 	}
 	r.poses, err = readPoses(path)

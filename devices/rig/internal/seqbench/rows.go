@@ -34,12 +34,13 @@ func (r Row) dayBefore() Row {
 }
 
 // plan is how the row's anchors are picked in a sequence whose last frame is last: in every 60th frame, as a
-// rule, and six times in a short sequence; in a long one never more than 30 times.
+// rule, and six times in a short sequence; in a long one about twelve times, for a session has a hundred
+// marks at most.
 func (r Row) plan(last int) plan {
 	p := plan{first: r.First, every: r.Every, per: r.Per, seed: r.Seed}
 	if p.every == 0 {
 		p.first = max(5, min(60, last/7))
-		p.every = max(p.first, last/30)
+		p.every = max(p.first, last/12)
 	}
 	return p
 }

@@ -68,10 +68,10 @@ func (s *sequence) points(anchors []anchor) ([]geom.Vec3, error) {
 	return points, nil
 }
 
-// judge compares every mark with the truth in every frame after its own; points are the marks' places.
+// judge compares every mark with the truth in every judged frame after its own; points are the marks' places.
 func (s *sequence) judge(anchors []anchor, points []geom.Vec3, shown map[key]drawn) ([]judged, error) {
 	var all []judged
-	for f := 0; f <= s.last; f++ {
+	for f := 0; f <= s.last; f += s.step() {
 		if _, posed := s.poseCW[f]; !posed {
 			continue
 		}

@@ -213,7 +213,7 @@ func summarize(s *sequence, r Row, anchors []anchor, points []geom.Vec3, run *re
 		Score: score(all, anchors, r.FPS), Trajectory: 1000 * s.trajectoryError(run.poses),
 		FrameP50: run.p50, FrameP95: run.p95, CPU: number(run.cpu), PeakMB: number(run.peak)}
 	if known >= 0 {
-		res.Returns = returns(moments(all, anchors, r.Delay, known, run.poses), r.FPS)
+		res.Returns = returns(moments(all, anchors, r.Delay, known, run.poses), r.FPS/float64(s.step()))
 	}
 	return res, nil
 }

@@ -137,7 +137,7 @@ func TestMarksAreRead(t *testing.T) {
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	got, err := readMarks(path)
+	got, err := readMarks(path, 1)
 	if err != nil || len(got) != 2 || got[key{3, 1}] != (drawn{geom.Vec2{10.5, 20.25}, 0.7}) || got[key{4, 1}].sigma != 0 {
 		t.Errorf("%v, %v", got, err)
 	}
@@ -145,7 +145,7 @@ func TestMarksAreRead(t *testing.T) {
 		if err := os.WriteFile(path, []byte(bad), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := readMarks(path); err == nil {
+		if _, err := readMarks(path, 1); err == nil {
 			t.Errorf("%q was taken", bad)
 		}
 	}

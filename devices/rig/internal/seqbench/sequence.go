@@ -53,6 +53,13 @@ func openSequence(dir string) (*sequence, error) {
 	return s, nil
 }
 
+// judgedMost is about how many frames of a sequence are judged: reading the depth of an hour's frames takes
+// longer than tracking them.
+const judgedMost = 6000
+
+// step is the distance between two judged frames: 1 in a sequence of up to three minutes.
+func (s *sequence) step() int { return 1 + s.last/judgedMost }
+
 // readPoses reads rows `index tx ty tz qx qy qz qw`, camera-to-world; # begins a comment.
 func readPoses(path string) (map[int]geom.Pose, error) {
 	f, err := os.Open(path)
