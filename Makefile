@@ -54,7 +54,7 @@ demo: build ## Run relay, plant, field and expert for a minute; leaves pictures,
 bench-vision: build ## Measure the tracker over real and simulated sequences: one table (first time: ten minutes of rendering)
 	bin/rig vision $(VISION)
 
-bench-vision-hour: build ## Measure the tracker over an hour of frames, about half an hour
+bench-vision-hour: build ## Measure the tracker over an hour of frames, which takes about an hour
 	bin/rig vision --only hour --hour 1h $(VISION)
 
 test: build ## Run all tests
