@@ -205,26 +205,6 @@ func (m *Mapper) Insert(p Proposal) {
 	m.publish()
 }
 
-// Add adds observations to key frames that are in the map, and triangulates what they make possible.
-func (m *Mapper) Add(sightings []Sighting) {
-	w := m.active
-	if w == nil {
-		return
-	}
-	changed := false
-	for _, s := range sightings {
-		for i, k := range w.frames {
-			if k.Captured == s.Captured {
-				w.frames[i], changed = k.with(s.Observation), true
-			}
-		}
-	}
-	if changed {
-		w.triangulate()
-		m.publish()
-	}
-}
-
 // with returns the key frame with more observations.
 func (k *Keyframe) with(more ...Observation) *Keyframe {
 	n := *k

@@ -37,12 +37,6 @@ type Proposal struct {
 	Looks [][]reloc.Descriptor
 }
 
-// Sighting adds an observation to a key frame that is in the map already.
-type Sighting struct {
-	Captured int64 // the key frame
-	Observation
-}
-
 // Keyframe is a picture the map rests on. It is immutable; a moved key frame is another value.
 type Keyframe struct {
 	// Captured names it. Key frames of an earlier session have names below zero.

@@ -148,19 +148,36 @@ func (q *part) add(p *Patch, g *image.Gray, at geom.Vec2, w float64) {
 // target is a view prepared for one patch: where its samples' rays point in it.
 type target struct {
 	g    *image.Gray
-	cam  camera.Model
+	cam  *camera.Model
+	lens bool           // that distorts
 	turn [2][]geom.Vec3 // of the samples' rays
 	t    geom.Vec3
 }
 
 func (p *Patch) target(v View) target {
-	t := target{g: v.Grey, cam: p.cam, t: v.PoseBA.T}
+	c := &p.cam
+	t := target{g: v.Grey, cam: c, t: v.PoseBA.T, lens: c.K1 != 0 || c.K2 != 0 || c.K3 != 0 || c.P1 != 0 || c.P2 != 0}
 	for k := range p.parts {
 		for _, s := range p.parts[k].samples {
 			t.turn[k] = append(t.turn[k], v.PoseBA.R.MulVec(s.ray))
 		}
 	}
 	return t
+}
+
+// project is where a point of the view's frame is in its picture, and whether it is in it. It is what the
+// time goes to: a pinhole is projected here, without the general model's way.
+func (t *target) project(x, y, z float64) (px geom.Vec2, inside bool) {
+	if z <= 1e-9 {
+		return px, false
+	}
+	if t.lens {
+		px, _ = t.cam.Project(geom.Vec3{x, y, z})
+	} else {
+		iz := 1 / z
+		px = geom.Vec2{t.cam.Fx*x*iz + t.cam.Cx, t.cam.Fy*y*iz + t.cam.Cy}
+	}
+	return px, px[0] >= 1 && px[1] >= 1 && px[0] <= float64(t.g.Rect.Dx()-2) && px[1] <= float64(t.g.Rect.Dy()-2)
 }
 
 // against is how much, in nats, the view speaks against the surface; at most `most` for each part. False where
@@ -184,8 +201,8 @@ func (p *part) against(t *target, turn []geom.Vec3, s mapping.Surface) (float64,
 			continue
 		}
 		// The point is ray/inv; a projection does not mind that all is multiplied by inv.
-		px, front := t.cam.Project(turn[i].Add(t.t.Scale(inv)))
-		if !front || !t.cam.Contains(px, 1) {
+		px, inside := t.project(turn[i][0]+inv*t.t[0], turn[i][1]+inv*t.t[1], turn[i][2]+inv*t.t[2])
+		if !inside {
 			continue
 		}
 		a, b := q.g, bilinear(t.g, px)

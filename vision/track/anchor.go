@@ -43,13 +43,14 @@ type anchor struct {
 	Placement
 	pixels []geom.Vec2
 	frame  *frame
-	tries  int // how often seeds were sown
 	seen   int // version of the map it was last placed in
 	// world and unit say what the points of a placed mark are in; no world before there is a map.
 	world string
 	unit  float64
 	// measured are the surfaces at the samples of the mark, as far as pictures have told.
 	measured map[int]measurement
+	// wanting says that a surface could not be measured yet because other marks had their turn.
+	wanting bool
 }
 
 // lateralSigma is the error across the ray, in pixels. How exactly a person points is not part of it: the
@@ -69,11 +70,7 @@ func (t *Tracker) Place(id string, captured int64, pixels []geom.Vec2) {
 		a.State, a.Reason = Refused, "the frame it was drawn on is no longer remembered: draw it again"
 		return
 	}
-	// The anchor's own copy: seeds are added to it, and the history may forget the frame.
-	own := *f
-	own.picture = nil
-	own.features = slices.Clone(f.features)
-	a.frame = &own
+	a.frame = f
 	a.Reason = "waiting for parallax: move sideways"
 	if t.snapshot != nil {
 		t.renew(a)
@@ -107,11 +104,16 @@ func (t *Tracker) refreshAnchors() {
 	}
 	t.budget = measureMost
 	renewed := 0
-	for _, id := range t.order {
-		a := t.anchors[id]
-		if a.State != Refused && a.belongs(t.snapshot) && a.seen != t.snapshot.Version && renewed < renewMost {
-			t.renew(a)
-			renewed++
+	for _, first := range [...]bool{true, false} { // marks without a place come first
+		for _, id := range t.order {
+			a := t.anchors[id]
+			if (a.world == "") != first || a.State == Refused || !a.belongs(t.snapshot) || renewed == renewMost {
+				continue
+			}
+			if a.seen != t.snapshot.Version || a.wanting && t.budget > 0 {
+				t.renew(a)
+				renewed++
+			}
 		}
 	}
 }
@@ -159,7 +161,7 @@ func (a *anchor) rescale(s *mapping.Snapshot) {
 
 // renew places a mark in the map as it is now.
 func (t *Tracker) renew(a *anchor) {
-	a.seen = t.snapshot.Version
+	a.seen, a.wanting = t.snapshot.Version, false
 	placed := a.world != ""
 	if placed {
 		a.rescale(t.snapshot) // the place it keeps where it can't be found better
@@ -169,10 +171,6 @@ func (t *Tracker) renew(a *anchor) {
 			a.State, a.Reason, a.Points = Waiting, "waiting for parallax: move sideways", nil
 		}
 		return
-	}
-	if a.tries < 3 && a.frame.grey != nil {
-		a.tries++
-		t.sow(a)
 	}
 	points, ok := t.drape(a)
 	if !ok {

@@ -84,6 +84,9 @@ func (t *Tracker) find(captured int64) *frame {
 
 // settle renews the pose of a remembered frame in the map as it is now, from what was seen in it.
 func (t *Tracker) settle(f *frame) bool {
+	if f.settled == t.snapshot.Version {
+		return true
+	}
 	s, _ := t.sightings(f)
 	start := t.keyframeNear(f.captured)
 	if f.tracked && f.world == t.snapshot.World {
@@ -94,6 +97,7 @@ func (t *Tracker) settle(f *frame) bool {
 		return false
 	}
 	t.setPose(f, res)
+	f.settled = t.snapshot.Version
 	return true
 }
 

@@ -38,16 +38,20 @@ func (t *Tracker) surfaceAt(a *anchor, i int, support []mapping.Support) (mappin
 	if has {
 		old = old.scaledTo(t.snapshot.Unit)
 	}
-	if f.grey != nil && (!has || t.budget > 0) {
+	if f.grey != nil {
 		views, parallax := t.viewsOf(f, px, old.Inv)
-		if len(views) > 0 && (!has || parallax > betterParallax*old.parallax) {
+		switch {
+		case len(views) == 0 || has && parallax < betterParallax*old.parallax:
+		case t.budget <= 0:
+			a.wanting = true
+			if !has {
+				return mapping.Surface{}, false // in a few frames
+			}
+		default:
 			t.budget--
-			fits := mapping.FitSurfaces(t.cam.Normalize(px), t.apart(f, px, support))
-			if patch, ok := stereo.NewPatch(t.cam, f.grey, px); ok {
-				if c, ok := patch.Depth(views, fits, 1/t.medianDepth(f)); ok {
-					old, has = measurement{Surface: c.Surface, unit: t.snapshot.Unit, parallax: parallax}, true
-					a.measured[i] = old
-				}
+			if m, ok := t.measure(f, px, views, support); ok {
+				old, has = measurement{Surface: m, unit: t.snapshot.Unit, parallax: parallax}, true
+				a.measured[i] = old
 			}
 		}
 	}
@@ -56,6 +60,17 @@ func (t *Tracker) surfaceAt(a *anchor, i int, support []mapping.Support) (mappin
 	}
 	s, ok := mapping.Decide(mapping.FitSurfaces(t.cam.Normalize(px), t.apart(f, px, support)))
 	return s, ok && s.Inv > 0
+}
+
+// measure finds the surface under a pixel of a frame from other views of it.
+func (t *Tracker) measure(f *frame, px geom.Vec2, views []stereo.View, support []mapping.Support) (mapping.Surface, bool) {
+	patch, ok := stereo.NewPatch(t.cam, f.grey, px)
+	if !ok {
+		return mapping.Surface{}, false
+	}
+	fits := mapping.FitSurfaces(t.cam.Normalize(px), t.apart(f, px, support))
+	c, ok := patch.Depth(views, fits, 1/t.medianDepth(f))
+	return c.Surface, ok
 }
 
 // scaledTo returns the measurement in another unit of the same world.

@@ -106,6 +106,7 @@ type frame struct {
 	world    string
 	cov      []float64
 	rms      float64
+	settled  int // version of the map that the pose was renewed in
 }
 
 // Tuning, in pixels where nothing else is said.
