@@ -59,6 +59,16 @@ type Config struct {
 	OnTrack func(*RemoteTrack)
 	// OnRefused hears of a log message that the relay did not take, and why; it is not sent again.
 	OnRefused func(wire.Envelope, error)
+	// OnRung hears how much of a track comes from now on, where the link does not bear all of it, and when
+	// it does again.
+	OnRung func(Rung)
+}
+
+// Rung says what of another's track this client's link bears.
+type Rung struct {
+	Participant, Name string // the track
+	Rung              string // wire.RungFull and below
+	Text              string // in words for people
 }
 
 // Client is a participant in a room. Its methods may be called from any goroutine.

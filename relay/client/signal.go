@@ -37,6 +37,10 @@ func (s *session) handle(m wire.Signal) error {
 	switch m.Type {
 	case wire.SignalOffer:
 		return s.answer(m)
+	case wire.SignalRung:
+		if s.c.cfg.OnRung != nil {
+			s.c.cfg.OnRung(Rung{Participant: m.Participant, Name: m.Name, Rung: m.Rung, Text: m.Text})
+		}
 	case wire.SignalError:
 		return s.told(m)
 	}

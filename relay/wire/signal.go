@@ -16,6 +16,7 @@ type SignalType string
 //	client  publish   the tracks the client will send, possibly none; again to add tracks
 //	relay   offer     SDP with every candidate, and what each media section is
 //	client  answer    SDP with every candidate
+//	relay   rung      how much of a track the client's link bears, in words for people too
 //	either  error     a code for programs and a text for people; the socket may be closed after it
 //
 // The relay offers again whenever tracks come or go, one offer at a time. A media section is a slot: it
@@ -27,6 +28,14 @@ const (
 	SignalOffer   SignalType = "offer"
 	SignalAnswer  SignalType = "answer"
 	SignalError   SignalType = "error"
+	SignalRung    SignalType = "rung" // the relay's: what of a track the client's link bears
+)
+
+// The rungs of the ladder, from the top: what a receiver gets of a picture. Sound and marks come on all.
+const (
+	RungFull      = "full"
+	RungKeyFrames = "key-frames" // a still picture every few seconds
+	RungOff       = "off"        // sound and marks alone
 )
 
 // The codes of error messages.
@@ -72,6 +81,11 @@ type Signal struct {
 	Code string `json:"code,omitempty"`
 	Text string `json:"text,omitempty"`
 	Msg  string `json:"msg,omitempty"`
+	// Participant and Name say whose track, and which, a rung is about; Rung is one of the above, Text says
+	// it to people.
+	Participant string `json:"participant,omitempty"`
+	Name        string `json:"name,omitempty"`
+	Rung        string `json:"rung,omitempty"`
 }
 
 // SignalTrack is one track in a publish or an offer.
@@ -112,6 +126,10 @@ func (s Signal) Valid() error {
 			return fmt.Errorf("%s without an sdp", s.Type)
 		}
 	case SignalError:
+	case SignalRung:
+		if s.Participant == "" || s.Name == "" || s.Rung == "" {
+			return fmt.Errorf("rung without a participant, a name and a rung")
+		}
 	case "":
 		return fmt.Errorf("signalling message has no type")
 	default:

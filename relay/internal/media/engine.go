@@ -19,9 +19,9 @@ const (
 )
 
 // Patience is how long to wait for a missing packet over a path with that round trip: two attempts to
-// have it sent again, over each of two hops.
+// have it sent again, over each of two hops; over a very long path one.
 func Patience(rtt time.Duration) time.Duration {
-	return min(3*nackEvery+2*rtt, 500*time.Millisecond)
+	return min(3*nackEvery+2*rtt, max(500*time.Millisecond, 3*nackEvery+rtt*5/4))
 }
 
 // The header extensions that are negotiated, besides abs-capture-time.

@@ -1,11 +1,13 @@
 package relaytest
 
 import (
+	"bytes"
 	"io"
 	"net"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // Network stands between clients and a relay, for HTTP and for media, and can be taken away: while it is
@@ -21,6 +23,7 @@ type Network struct {
 	toTCP  string
 	toUDP  *net.UDPAddr
 	paths  map[string]*net.UDPConn
+	shape  *shape // of new paths; nil: all passes at once
 	closed bool
 	conns  []io.Closer
 	tasks  sync.WaitGroup
@@ -161,18 +164,31 @@ func (n *Network) path(from *net.UDPAddr) *net.UDPConn {
 	}
 	n.mu.Lock()
 	n.paths[from.String()] = out
+	shape := n.shape
 	n.mu.Unlock()
-	n.tasks.Go(func() {
-		buf := make([]byte, 2000)
-		for {
-			m, err := out.Read(buf)
-			if err != nil {
-				return
-			}
-			if !n.loses() {
-				_, _ = n.udp.WriteToUDP(buf[:m], from)
+	n.tasks.Go(func() { n.down(out, from, shape) })
+	return out
+}
+
+// down passes on what the relay sends to a client.
+func (n *Network) down(out *net.UDPConn, to *net.UDPAddr, shape *shape) {
+	parcels := make(chan parcel, 4096)
+	defer close(parcels)
+	n.tasks.Go(func() { deliver(parcels, func(data []byte) { _, _ = n.udp.WriteToUDP(data, to) }) })
+	buf := make([]byte, 2000)
+	for {
+		m, err := out.Read(buf)
+		if err != nil {
+			return
+		}
+		switch {
+		case n.loses():
+		case shape == nil:
+			_, _ = n.udp.WriteToUDP(buf[:m], to)
+		default:
+			if at, ok := shape.take(m, time.Now()); ok {
+				parcels <- parcel{at, bytes.Clone(buf[:m])}
 			}
 		}
-	})
-	return out
+	}
 }

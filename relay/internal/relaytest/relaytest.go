@@ -8,6 +8,7 @@ import (
 	_ "embed"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -116,6 +117,9 @@ func Film() [][]byte {
 
 // Camera is a participant's camera that plays Film over and over, with a key frame when one is asked for.
 type Camera struct {
+	// Size fills pictures up to so many bytes, with data that no decoder looks at; 0 leaves them as they are.
+	Size int
+
 	mu   sync.Mutex
 	key  bool
 	sent map[int64][]byte
@@ -154,6 +158,9 @@ func (c *Camera) Play(track *client.LocalTrack) {
 			}
 			captured := max(time.Now().UnixMicro(), c.last+1)
 			unit := film[at%len(film)]
+			if fill := c.Size - len(unit); fill > 6 {
+				unit = append(append(slices.Clip(unit), 0, 0, 0, 1, 6), bytes.Repeat([]byte{0xff}, fill)...) // an SEI
+			}
 			if track.WriteFrame(unit, captured) == nil {
 				c.sent[captured], c.last = unit, captured
 			}

@@ -107,7 +107,7 @@ func (c *conn) live(watch []string) error {
 	var err error
 	c.peer, err = sfu.NewPeer(sfu.PeerConfig{LinkConfig: sfu.LinkConfig{Participant: c.who.ID, Role: c.who.Role, Settings: c.s.media.settings(),
 		Rewrite: c.s.media.rewrite, Log: c.s.log, Now: c.s.cfg.Now, Pool: c.s.pool, Flush: c.s.media.flush,
-		OnUp: func(u *sfu.Up) { c.room.TrackUp(c, u) }, OnFail: c.fail}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
+		OnUp: func(u *sfu.Up) { c.room.TrackUp(c, u) }, OnFail: c.fail, OnRung: c.rung}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
 	if err != nil {
 		_ = c.ws.Close(websocket.StatusInternalError, "relay cannot open a peer connection")
 		return err

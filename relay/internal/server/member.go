@@ -63,6 +63,17 @@ func (c *conn) pong(e wire.Envelope, arrived int64) {
 	}
 }
 
+// rung tells the client how much of a track its link bears.
+func (c *conn) rung(u *sfu.Up, rung string) {
+	text := map[string]string{
+		wire.RungFull:      "The picture is live again.",
+		wire.RungKeyFrames: "Your connection is slow: a still picture every few seconds. Sound and marks go on.",
+		wire.RungOff:       "Your connection is too slow for pictures: sound and marks go on.",
+	}[rung]
+	c.s.log.Info("rung", "room", c.room.Name(), "id", c.who.ID, "participant", u.Participant, "track", u.Name, "rung", rung)
+	c.Tell(wire.Signal{Type: wire.SignalRung, Participant: u.Participant, Name: u.Name, Rung: rung, Text: text})
+}
+
 // Who is the participant. It and what follows make a conn the room's Member.
 func (c *conn) Who() wire.Participant { return c.who }
 

@@ -26,10 +26,20 @@ type Down struct {
 	up      *Up
 	waiting bool // for a key frame
 	fresh   bool // the next packet does not follow the one before
+	cut     bool // the last packet was not its frame's end
 	bound   *bound
 	out     sequence
 	kept    history
 	rtt     time.Duration
+
+	rung    string // wire.RungFull and below; see ladder.go
+	settled time.Time
+	budget  float64 // bits per second for key frames
+	credit  float64 // bytes that may be sent now
+	still   []*Packet
+	stillOf *Up
+	stillAt time.Time
+	stillTS uint32
 
 	header  rtp.Header // reused for every packet
 	number  [2]byte    // its transport-wide number
@@ -53,7 +63,7 @@ type bound struct {
 type payload struct{ media, rtx uint8 }
 
 func newDown(codec string, kind webrtc.RTPCodecType, id string, l *link) *Down {
-	return &Down{codec: codec, kind: kind, id: id, link: l}
+	return &Down{codec: codec, kind: kind, id: id, link: l, rung: wire.RungFull}
 }
 
 // attach begins to carry a track: with the frames since its last key frame where the up track has them,
@@ -69,7 +79,8 @@ func (d *Down) begin(u *Up, g *group) (shown bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.up, d.waiting, d.fresh = u, true, true
-	if d.bound == nil || !g.whole {
+	d.drop()
+	if d.bound == nil || !g.whole || d.rung != wire.RungFull {
 		return false
 	}
 	g.each(u.ClockRate, func(p *Packet, timestamp uint32) { d.forward(p, timestamp, p.Arrived) })
@@ -80,6 +91,7 @@ func (d *Down) begin(u *Up, g *group) (shown bool) {
 func (d *Down) detach() {
 	d.mu.Lock()
 	u := d.up
+	d.drop()
 	d.up = nil
 	d.mu.Unlock()
 	if u != nil {
@@ -99,7 +111,7 @@ func (d *Down) close() {
 func (d *Down) Write(p *Packet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.up == nil || d.bound == nil {
+	if d.up == nil || d.bound == nil || d.rung != wire.RungFull {
 		return
 	}
 	if d.waiting && !p.Key {
@@ -112,7 +124,7 @@ func (d *Down) Write(p *Packet) {
 // forward renumbers a packet and sends it. The caller holds mu.
 func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) {
 	if d.waiting {
-		d.out.resume(p.Header.SequenceNumber, timestamp, d.fresh, at, d.up.ClockRate)
+		d.out.resume(p.Header.SequenceNumber, timestamp, d.fresh, d.cut, at, d.up.ClockRate)
 		d.waiting, d.fresh = false, false
 	}
 	seq, ts, ok := d.out.next(p.Header.SequenceNumber, timestamp, at)
@@ -127,6 +139,7 @@ func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) {
 	if _, err := b.out.WriteRTP(h, p.Payload); err != nil {
 		d.link.dropped.Add(1)
 	}
+	d.cut = !p.Header.Marker
 	d.packets++
 	d.octets += uint32(len(p.Payload))
 	if d.kind == webrtc.RTPCodecTypeVideo {

@@ -10,6 +10,49 @@ type group struct {
 	whole   bool // nothing since the key frame was left out
 	frames  int
 	pool    *Pool
+
+	key     []*Packet // the last whole key frame
+	coming  []*Packet // the one that is coming
+	comesTS uint32
+}
+
+// take follows the stream.
+func (g *group) take(p *Packet) {
+	g.keep(p)
+	g.add(p)
+}
+
+// keep keeps the last whole key frame.
+func (g *group) keep(p *Packet) {
+	n := len(g.coming)
+	switch {
+	case p.Key && (n == 0 || g.comesTS != p.Header.Timestamp):
+		release(g.coming, g.pool)
+		g.coming, g.comesTS = g.coming[:0], p.Header.Timestamp
+	case n == 0 || g.comesTS != p.Header.Timestamp:
+		return
+	case p.Header.SequenceNumber != g.coming[n-1].Header.SequenceNumber+1 || n == maxKey:
+		release(g.coming, g.pool)
+		g.coming = g.coming[:0]
+		return
+	}
+	p.Retain()
+	g.coming = append(g.coming, p)
+	if p.Header.Marker {
+		release(g.key, g.pool)
+		g.key, g.coming = g.coming, g.key[:0]
+	}
+}
+
+// maxKey bounds the packets of a key frame that is kept.
+const maxKey = 512
+
+// end lets go of everything.
+func (g *group) end() {
+	g.clear()
+	release(g.key, g.pool)
+	release(g.coming, g.pool)
+	g.key, g.coming = nil, nil
 }
 
 func (g *group) add(p *Packet) {

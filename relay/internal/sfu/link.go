@@ -31,6 +31,7 @@ type LinkConfig struct {
 
 	OnUp   func(*Up)   // a track has begun; it ends when its Done is closed
 	OnFail func(error) // the connection is of no more use
+	OnRung OnRung      // may be nil
 }
 
 // link is a PeerConnection and the tasks that run for it.
@@ -45,6 +46,8 @@ type link struct {
 	dropped atomic.Int64 // packets that could not be written
 	resent  atomic.Int64 // packets that the receiver missed
 
+	hearing   sync.Mutex
+	estimate  estimator
 	transport transport
 	arrivals  sync.Mutex
 	arrived   *twcc.Recorder
@@ -155,8 +158,19 @@ func (l *link) arrive(ssrc uint32, number uint16, at time.Time) {
 	l.arrivals.Unlock()
 }
 
-// heard takes a receiver's feedback.
-func (l *link) heard(f *rtcp.TransportLayerCC) { l.transport.read(f) }
+// heard takes a receiver's feedback, which may come on any slot.
+func (l *link) heard(f *rtcp.TransportLayerCC) {
+	l.hearing.Lock()
+	defer l.hearing.Unlock()
+	now := l.Now()
+	l.estimate.update(l.transport.read(f), now)
+	if l.share(now) {
+		select {
+		case l.changed <- struct{}{}: // upkeep paces
+		default:
+		}
+	}
+}
 
 func (l *link) flush() {
 	if l.Flush != nil {

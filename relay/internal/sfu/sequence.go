@@ -14,17 +14,20 @@ type sequence struct {
 	lastAt  time.Time
 }
 
-// resume goes on with the publisher's packet seq after a break. One number is left out, so that the receiver
-// knows of the break. Where another track begins, its timestamps go on from where the clock has come to
+// resume goes on with the publisher's packet seq after a break. One number is left out where the break cut a
+// frame, so that the receiver knows. Where another track begins, its timestamps go on from where the clock has come to
 // meanwhile.
-func (s *sequence) resume(seq uint16, ts uint32, moved bool, at time.Time, clock uint32) {
+func (s *sequence) resume(seq uint16, ts uint32, moved, cut bool, at time.Time, clock uint32) {
 	s.first = seq
 	if !s.started {
 		s.started = true
 		s.lastSeq, s.lastTS, s.lastAt = seq-1, ts, at
 		return
 	}
-	s.addSeq = s.lastSeq + 2 - seq
+	s.addSeq = s.lastSeq + 1 - seq
+	if cut {
+		s.addSeq++
+	}
 	if moved {
 		s.addTS = s.lastTS + uint32(at.Sub(s.lastAt).Seconds()*float64(clock)) + 1 - ts
 	}

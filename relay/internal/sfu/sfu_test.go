@@ -30,7 +30,7 @@ func TestSequenceIsOneStream(t *testing.T) {
 			for i := range rapid.IntRange(1, 60000).Draw(t, "packets") {
 				inSeq, inTS := seq+uint16(i), ts+uint32(i)*3000
 				if i == 0 {
-					s.resume(inSeq, inTS, true, at, 90000)
+					s.resume(inSeq, inTS, true, true, at, 90000)
 				}
 				gotSeq, gotTS, ok := s.next(inSeq, inTS, at)
 				step := uint16(1)
@@ -50,7 +50,7 @@ func TestSequenceIsOneStream(t *testing.T) {
 func TestSequenceDropsWhatIsFromBeforeTheBreak(t *testing.T) {
 	var s sequence
 	at := time.Unix(1, 0)
-	s.resume(10, 0, true, at, 90000)
+	s.resume(10, 0, true, true, at, 90000)
 	if _, _, ok := s.next(9, 0, at); ok {
 		t.Error("a packet from before the break was sent")
 	}
@@ -214,7 +214,7 @@ func TestNothingIsKeptAfterTheEnd(t *testing.T) {
 		u.forward(p)
 	}
 	d.close()
-	u.group.clear()
+	u.group.end()
 	for i, p := range all {
 		if n := p.refs.Load(); n != 1 {
 			t.Fatalf("packet %d is held %d times", i, n-1)

@@ -33,6 +33,8 @@ type Up struct {
 	capture, transport uint8 // the numbers of the header extensions; 0: not negotiated
 	marks              [2]uint8
 
+	meter meter
+
 	mu       sync.Mutex // held while a packet is written to the sinks
 	sinks    []Sink
 	group    group
@@ -98,6 +100,19 @@ func (u *Up) RequestKey() {
 	}
 }
 
+// bits returns what the track takes, per second.
+func (u *Up) bits() float64 { return u.meter.rate() }
+
+// lastKey returns the packets of the last whole key frame, retained for the caller.
+func (u *Up) lastKey() []*Packet {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, p := range u.group.key {
+		p.Retain()
+	}
+	return slices.Clone(u.group.key)
+}
+
 // Packets returns how many packets have come.
 func (u *Up) Packets() int64 { return u.packets.Load() }
 
@@ -116,7 +131,7 @@ func (u *Up) run() {
 		p.Release(u.Pool)
 		if err != nil {
 			u.mu.Lock()
-			u.group.clear()
+			u.group.end()
 			u.mu.Unlock()
 			return
 		}
@@ -127,6 +142,7 @@ func (u *Up) run() {
 func (u *Up) forward(p *Packet) {
 	u.packets.Add(1)
 	p.Arrived = u.link.Now()
+	u.meter.add(len(p.Payload)+overhead, p.Arrived)
 	p.Key = media.StartsKey(u.Codec, p.Payload)
 	u.stamp(p)
 	u.note(p)
@@ -136,7 +152,7 @@ func (u *Up) forward(p *Packet) {
 		s.Write(p)
 	}
 	if u.Kind == wire.Video {
-		u.group.add(p)
+		u.group.take(p)
 	}
 	u.mu.Unlock()
 	if p.Header.Marker || u.Kind == wire.Audio {

@@ -22,10 +22,11 @@ func (l *link) upkeep() {
 	}
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	var acknowledged time.Time
 	for reported := l.Now(); ; {
 		select {
 		case <-timer.C:
-		case <-l.changed: // the first up track has come
+		case <-l.changed: // the first up track has come, or a slot went to another rung
 		case <-l.stop:
 			return
 		}
@@ -34,6 +35,9 @@ func (l *link) upkeep() {
 		next := reportEvery
 		if len(ups) > 0 {
 			next = feedbackEvery
+		}
+		if len(ups) > 0 && now.Sub(acknowledged) >= feedbackEvery {
+			acknowledged = now
 			l.acknowledge(ups)
 			for _, u := range ups {
 				u.askMissing(now)
@@ -41,9 +45,28 @@ func (l *link) upkeep() {
 		}
 		if now.Sub(reported) >= reportEvery {
 			reported = now
+			l.try(now)
 			l.report(ups, downs, now)
 		}
+		paced := false
+		for _, d := range downs {
+			paced = d.pace(now) || paced
+		}
+		if paced {
+			l.flush()
+			next = paceEvery
+		}
 		timer.Reset(next)
+	}
+}
+
+// try looks whether a link that is not heard of bears more by now.
+func (l *link) try(now time.Time) {
+	l.hearing.Lock()
+	defer l.hearing.Unlock()
+	l.estimate.idle(now)
+	if l.estimate.rate > 0 {
+		l.share(now)
 	}
 }
 

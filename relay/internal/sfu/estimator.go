@@ -1,0 +1,161 @@
+package sfu
+
+import (
+	"slices"
+	"time"
+)
+
+// estimator finds out how many bits per second a receiver's link carries, from transport-wide feedback. It
+// lowers the estimate to what came through when packets begin to queue on the way, or are lost in masses, and
+// raises it again by trying. One goroutine uses it at a time.
+type estimator struct {
+	rate float64 // the estimate, bits per second
+
+	base    [2]time.Duration // the least one-way delay, of the last and of the current window
+	window  time.Time        // when the current one began
+	recent  []delivery       // of the last second
+	delays  []time.Duration  // reused
+	began   time.Time        // sent times are reckoned from it
+	last    time.Time        // of the last update
+	cutAt   time.Time
+	ceiling float64 // what did not work lately, tried again after until
+	until   time.Time
+	penalty time.Duration
+
+	want float64 // what could be sent if the link bore it
+
+	queue  time.Duration // as it was last
+	before time.Duration // as it was a moment ago
+	since  time.Time     // when that was
+	loss   float64
+}
+
+type delivery struct {
+	at         time.Time
+	span       time.Duration // since the feedback before
+	bits       int           // that came
+	sentBits   int
+	sent, lost int
+}
+
+// The figures of the estimator. Chosen by the scenarios of the tests: links of 150 kbit/s to 4 Mbit/s, up to
+// a second of delay, and random loss up to 30 %, which by itself is no reason to send less.
+const (
+	firstRate    = 10e6
+	leastRate    = 50e3
+	lossWindow   = 2 * time.Second
+	baseWindow   = 5 * time.Second
+	queueLong    = 120 * time.Millisecond // packets queue: send less
+	queueShort   = 50 * time.Millisecond  // they do not: try more
+	lossMuch     = 0.5
+	lossQueued   = 0.12 // with some queue: a short buffer that overflows
+	cutTo        = 0.85
+	cutStep      = 0.9
+	cutPause     = 400 * time.Millisecond
+	growth       = 0.7 // a second
+	probe        = 1.3 // of what is wanted is tried at most
+	firstPenalty = 4 * time.Second
+	maxPenalty   = 10 * time.Second
+)
+
+// update takes the acks of one feedback message.
+func (e *estimator) update(acks []ack, now time.Time) {
+	if e.began.IsZero() {
+		e.began, e.last, e.rate, e.penalty = now, now, firstRate, firstPenalty
+	}
+	d := delivery{at: now, span: min(now.Sub(e.last), time.Second)}
+	e.delays = e.delays[:0]
+	for _, a := range acks {
+		d.sent++
+		d.sentBits += 8 * a.size
+		if a.lost {
+			d.lost++
+			continue
+		}
+		d.bits += 8 * a.size
+		e.delays = append(e.delays, a.arrived-a.sent.Sub(e.began))
+	}
+	if d.sent == 0 {
+		return
+	}
+	e.recent = append(e.recent, d)
+	if len(e.delays) > 0 {
+		slices.Sort(e.delays)
+		e.follow(e.delays[0], e.delays[len(e.delays)/2], now)
+	}
+	e.decide(now)
+}
+
+// idle goes on where nothing was sent, so that nothing was heard: the link is tried again after a time.
+func (e *estimator) idle(now time.Time) {
+	if !e.began.IsZero() && now.Sub(e.last) > time.Second/2 {
+		e.queue, e.recent = 0, e.recent[:0]
+		e.decide(now)
+	}
+}
+
+// follow keeps the least delay of the last seconds, which is the path's own, and how much more there is now.
+func (e *estimator) follow(least, median time.Duration, now time.Time) {
+	if e.window.IsZero() {
+		e.window, e.base = now, [2]time.Duration{least, least}
+	}
+	if now.Sub(e.window) > baseWindow {
+		e.window, e.base = now, [2]time.Duration{e.base[1], least}
+	}
+	e.base[1] = min(e.base[1], least)
+	e.queue = median - min(e.base[0], e.base[1])
+}
+
+func (e *estimator) decide(now time.Time) {
+	e.recent = slices.DeleteFunc(e.recent, func(o delivery) bool { return now.Sub(o.at) > lossWindow })
+	var bits, sentBits, sent, lost int
+	var span time.Duration
+	for _, d := range e.recent {
+		sent, lost = sent+d.sent, lost+d.lost
+		if now.Sub(d.at) <= time.Second {
+			bits, sentBits, span = bits+d.bits, sentBits+d.sentBits, span+d.span
+		}
+	}
+	e.loss = float64(lost) / float64(max(sent, 1))
+	span = max(span, time.Second/10)
+	came, left := float64(bits)/span.Seconds(), float64(sentBits)/span.Seconds()
+	enough := sent >= 20
+	elapsed := min(now.Sub(e.last), time.Second).Seconds()
+	e.last = now
+	growing := e.queue >= e.before-10*time.Millisecond
+	if now.Sub(e.since) > 200*time.Millisecond {
+		e.before, e.since = e.queue, now
+	}
+	switch {
+	case e.queue > queueLong && growing || enough && (e.loss > lossMuch || e.loss > lossQueued && e.queue > queueShort):
+		e.cut(came, left, now)
+	case e.queue < queueShort:
+		if now.Sub(e.cutAt) > 4*e.penalty {
+			e.penalty = firstPenalty
+		}
+		limit := max(2*came+300e3, probe*e.want)
+		if now.Before(e.until) {
+			limit = min(limit, e.ceiling)
+		}
+		e.rate = max(e.rate, min(e.rate*(1+growth*elapsed), limit))
+	}
+}
+
+// cut lowers the estimate to less than what came, so that the queue empties, and remembers not to try as
+// much again too soon. Where much less was sent than the estimate, and all of it came, what came says little:
+// then it goes down by a step.
+func (e *estimator) cut(came, left float64, now time.Time) {
+	if now.Sub(e.cutAt) < cutPause {
+		return
+	}
+	if !e.cutAt.IsZero() && now.Sub(e.cutAt) > 2*time.Second {
+		e.penalty = min(2*e.penalty, maxPenalty) // tried again, and failed again
+	}
+	to := cutTo * came
+	if left < e.rate/2 && came > 0.9*left {
+		to = max(to, cutStep*min(e.rate, probe*max(e.want, left)))
+	}
+	e.rate = min(e.rate, max(to, leastRate))
+	e.ceiling, e.until = max(came, e.rate), now.Add(e.penalty)
+	e.cutAt, e.recent = now, e.recent[:0] // what was lost before says nothing of what comes now
+}

@@ -1,0 +1,81 @@
+package sfu
+
+import (
+	"testing"
+	"time"
+)
+
+// path is a link of a bandwidth with a queue, fed by a sender that follows the estimate up to what it has.
+type path struct {
+	e     estimator
+	now   time.Time
+	free  time.Time
+	bits  float64
+	delay time.Duration
+}
+
+// run lets so much time pass and returns the estimate at its end. The sender has so many bits per second.
+func (p *path) run(d time.Duration, has float64) float64 {
+	const size = 1200
+	var credit float64
+	for end := p.now.Add(d); p.now.Before(end); {
+		var acks []ack
+		for range 10 { // 100 ms of feedback
+			p.now = p.now.Add(10 * time.Millisecond)
+			rate := has
+			if p.e.rate > 0 {
+				rate = min(has, p.e.rate)
+			}
+			for credit += rate / 100; credit > 8*size; credit -= 8 * size {
+				if p.free.Before(p.now) {
+					p.free = p.now
+				}
+				if p.free.Sub(p.now) > 300*time.Millisecond {
+					acks = append(acks, ack{sent: p.now, size: size, lost: true})
+					continue
+				}
+				p.free = p.free.Add(time.Duration(8 * size / p.bits * float64(time.Second)))
+				acks = append(acks, ack{sent: p.now, arrived: p.free.Add(p.delay).Sub(time.Unix(0, 0)), size: size})
+			}
+		}
+		p.e.want = has
+		p.e.update(acks, p.now)
+	}
+	return p.e.rate
+}
+
+// mean returns the average of the estimate over so many seconds.
+func (p *path) mean(seconds int, has float64) (mean float64) {
+	for range 10 * seconds {
+		mean += p.run(time.Second/10, has) / float64(10*seconds)
+	}
+	return mean
+}
+
+// Whatever the link and its delay: within seconds the estimate is no more than the link carries, and most of it
+// where the sender has that much.
+func TestTheEstimateFindsTheLink(t *testing.T) {
+	for _, bits := range []float64{150e3, 500e3, 1.5e6, 4e6} {
+		for _, delay := range []time.Duration{0, time.Second} {
+			p := path{now: time.Unix(1000, 0), bits: bits, delay: delay}
+			p.run(8*time.Second, 6e6)
+			if mean := p.mean(20, 6e6); mean > 1.1*bits || mean < 0.5*bits {
+				t.Errorf("%.0f kbit/s with %v of delay: estimated %.0f kbit/s", bits/1e3, delay, mean/1e3)
+			}
+		}
+	}
+}
+
+func TestTheEstimateFollowsTheLink(t *testing.T) {
+	p := path{now: time.Unix(1000, 0), bits: 4e6}
+	p.run(5*time.Second, 3e6)
+	p.bits = 400e3
+	p.run(2*time.Second, 3e6)
+	if got := p.mean(10, 3e6); got > 440e3 {
+		t.Errorf("after the link became narrow: %.0f kbit/s", got/1e3)
+	}
+	p.bits = 4e6
+	if got := p.run(20*time.Second, 3e6); got < 2.9e6 {
+		t.Errorf("20 s after the link became wide: %.0f kbit/s", got/1e3)
+	}
+}
