@@ -20,7 +20,7 @@ const (
 	// modes is how many maxima are looked at.
 	modes = 3
 	// anywhere is the probability that a depth has nothing to do with the candidates.
-	anywhere = 0.08
+	anywhere = 0.25
 	// poseError is the standard deviation in pixels of where the poses put a point in another view.
 	poseError = 0.25
 )

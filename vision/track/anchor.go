@@ -102,9 +102,12 @@ func (t *Tracker) refreshAnchors() {
 	if t.snapshot == nil {
 		return
 	}
-	t.budget = measureMost
+	t.budget = measureFirst
 	renewed := 0
 	for _, first := range [...]bool{true, false} { // marks without a place come first
+		if !first {
+			t.budget = min(t.budget, measureMost)
+		}
 		for _, id := range t.order {
 			a := t.anchors[id]
 			if (a.world == "") != first || a.State == Refused || !a.belongs(t.snapshot) || renewed == renewMost {
@@ -121,8 +124,9 @@ func (t *Tracker) refreshAnchors() {
 // renewMost is how many marks are placed anew in one frame: it bounds the time.
 const renewMost = 6
 
-// measureMost is how many surfaces are measured again in one frame: each takes a few milliseconds.
-const measureMost = 1
+// measureMost is how many surfaces are measured again in one frame, and measureFirst how many at once where
+// there is none yet: each takes a few milliseconds.
+const measureMost, measureFirst = 1, 4
 
 // belongs says whether a mark is to be looked for in a map: a mark that was placed in another one stays
 // there until the two are joined.
