@@ -18,7 +18,7 @@ const (
 	// fineReach is how far, in coarse steps, a maximum of the coarse search is looked at finely.
 	fineReach = 2
 	// modes is how many maxima are looked at.
-	modes = 3
+	modes = 5
 	// anywhere is the probability that a depth has nothing to do with the candidates.
 	anywhere = 0.25
 	// poseError is the standard deviation in pixels of where the poses put a point in another view.
@@ -87,8 +87,8 @@ func peaks(grid []hypothesis) []hypothesis {
 	return out[:min(len(out), modes)]
 }
 
-// conclude looks at the best maximum finely for its mean and variance, and adds the variance of all the
-// probability that lies elsewhere: of other maxima, and of wherever nothing speaks against.
+// conclude looks at the best maxima finely, takes the mean and the variance of the likeliest, and adds the
+// variance of all the probability that lies elsewhere: of the others, and of wherever nothing speaks against.
 func (p *Patch) conclude(targets []target, prior prior, grid []hypothesis, step, gain float64) (mapping.Candidate, bool) {
 	best := peaks(grid)
 	if len(best) == 0 {
@@ -96,39 +96,43 @@ func (p *Patch) conclude(targets []target, prior prior, grid []hypothesis, step,
 	}
 	h := math.Min(fine/gain, step/2)
 	reach := min(int(math.Ceil(fineReach*step/h)), 40)
-	var in mode
+	all := make([]mode, len(best))
+	first := 0
 	for k, b := range best {
-		m := newMode(b.log)
+		all[k] = mode{top: best[0].log, at: b.Inv}
 		for i := -reach; i <= reach; i++ {
 			if inv := b.Inv + float64(i)*h; inv > 0 {
-				m.add(p.judge(targets, prior, inv), h)
+				all[k].add(p.judge(targets, prior, inv), h)
 			}
 		}
-		if k == 0 || m.logMass() > in.logMass() {
-			in = m
+		if all[k].mass > all[first].mass {
+			first = k
 		}
 	}
-	mean := in.mean / in.mass
-	out := mapping.Candidate{Surface: mapping.Surface{Inv: mean, Slope: prior.slope(mean)}}
-	out.Var = math.Max(0, in.square/in.mass-mean*mean) + (poseError/gain)*(poseError/gain)
-	elsewhere, spread := 0.0, 0.0
+	mean := all[first].mean / all[first].mass
+	within := all[first].square/all[first].mass - mean*mean
+	total, spread := all[first].mass, 0.0
+	far := func(inv, from float64) bool { return math.Abs(inv-from) > float64(reach)*h }
+	for k, m := range all {
+		if k != first && far(m.at, all[first].at) {
+			d := m.mean/m.mass - mean
+			total += m.mass
+			spread += m.mass * d * d
+		}
+	}
 	for _, g := range grid {
-		if d := g.Inv - mean; math.Abs(d) > float64(reach)*h {
-			w := step * math.Exp(g.log-in.top)
-			elsewhere += w
+		if !slices.ContainsFunc(all, func(m mode) bool { return !far(g.Inv, m.at) }) {
+			w, d := step*math.Exp(g.log-best[0].log), g.Inv-mean
+			total += w
 			spread += w * d * d
 		}
 	}
-	total := in.mass + elsewhere
-	out.Weight = in.mass / total
-	out.Var += spread / total
-	return out, true
+	return mapping.Candidate{Weight: all[first].mass / total, Surface: mapping.Surface{Inv: mean, Slope: prior.slope(mean),
+		Var: math.Max(0, within) + (poseError/gain)*(poseError/gain) + spread/total}}, true
 }
 
-// mode sums the probability around a maximum, relative to the exponential of top.
-type mode struct{ top, mass, mean, square float64 }
-
-func newMode(top float64) mode { return mode{top: top} }
+// mode sums the probability around a maximum at `at`, relative to the exponential of top.
+type mode struct{ at, top, mass, mean, square float64 }
 
 func (m *mode) add(h hypothesis, width float64) {
 	w := width * math.Exp(h.log-m.top)
@@ -136,8 +140,6 @@ func (m *mode) add(h hypothesis, width float64) {
 	m.mean += w * h.Inv
 	m.square += w * h.Inv * h.Inv
 }
-
-func (m *mode) logMass() float64 { return m.top + math.Log(m.mass) }
 
 // shift is by how many pixels the patch's centre moves in a view per unit of inverse depth.
 func (p *Patch) shift(v View, inv float64) float64 {
