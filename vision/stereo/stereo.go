@@ -30,7 +30,7 @@ const (
 	// coreRadius is half the side of the first part in pixels, where every pixel is a sample, and coreAlike the
 	// difference in grey levels at which a sample's weight falls to 1/e. coreNear is the standard deviation
 	// of the bell over it.
-	coreRadius, coreAlike, coreNear = 5, 50.0, 2.5
+	coreRadius, coreAlike, coreNear = 4, 50.0, 2.0
 	// radius is half the side of the second part and step the distance of its samples.
 	radius, step = 16, 2
 	// alike is the difference in grey levels, and near the distance in pixels, at which a sample's weight
