@@ -6,16 +6,6 @@ function grantOf(token) {
   return JSON.parse(new TextDecoder().decode(bytes));
 }
 
-// iceServers reads Link headers (RFC 8288) with rel="ice-server".
-function iceServers(header) {
-  const servers = [];
-  for (const m of (header || "").matchAll(/<([^>]+)>([^<]*)/g)) {
-    const at = Object.fromEntries([...m[2].matchAll(/([\w-]+)="([^"]*)"/g)].map(a => [a[1], a[2]]));
-    if (at.rel === "ice-server") servers.push({urls: m[1], username: at.username, credential: at.credential});
-  }
-  return servers;
-}
-
 class Session {
   constructor(address, token, pc, say) {
     Object.assign(this, {address, token, pc, say});
@@ -35,9 +25,6 @@ class Session {
   }
 
   async open() {
-    const options = await this.ask("OPTIONS", this.address);
-    const servers = iceServers(options.headers.get("Link"));
-    if (servers.length) this.pc.setConfiguration({iceServers: servers});
     await this.pc.setLocalDescription();
     await gathered(this.pc);
     const r = await this.ask("POST", this.address, "application/sdp", this.pc.localDescription.sdp);

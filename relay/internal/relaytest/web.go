@@ -17,6 +17,7 @@ type Guest struct {
 	PC       *webrtc.PeerConnection
 	Resource string // the session's address
 	ETag     string
+	Link     string // the relay's ICE server
 
 	t     testing.TB
 	token string
@@ -27,7 +28,13 @@ func NewGuest(t testing.TB, token string) *Guest {
 	t.Helper()
 	var settings webrtc.SettingEngine
 	settings.SetIncludeLoopbackCandidate(true)
-	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(webrtc.Configuration{})
+	return NewGuestOver(t, token, settings, webrtc.Configuration{})
+}
+
+// NewGuestOver does so with settings, for networks that do not let everything through.
+func NewGuestOver(t testing.TB, token string, settings webrtc.SettingEngine, config webrtc.Configuration) *Guest {
+	t.Helper()
+	pc, err := webrtc.NewAPI(webrtc.WithSettingEngine(settings)).NewPeerConnection(config)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +93,7 @@ func (g *Guest) Open(address string) {
 		g.t.Fatal(err)
 	}
 	g.Resource, g.ETag = at.String(), resp.Header.Get("ETag")
+	g.Link = resp.Header.Get("Link")
 	g.Answer(answer)
 }
 

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/pion/ice/v4"
+	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/internal/udp"
@@ -19,6 +20,7 @@ import (
 type mediaPort struct {
 	port      int
 	mux       ice.UDPMux
+	tcp       ice.TCPMux
 	conns     []*udp.Conn
 	advertise string // host:port
 }
@@ -117,7 +119,17 @@ func freePort() (int, error) {
 	return conn.LocalAddr().(*net.UDPAddr).Port, nil
 }
 
+// overTCP takes media over TCP too (RFC 6544), from where UDP is blocked.
+func (m *mediaPort) overTCP(l net.Listener) {
+	const waiting, sending = 64, 1 << 20 // packets, bytes: what is more is let go
+	m.tcp = ice.NewTCPMuxDefault(ice.TCPMuxParams{Listener: l, Logger: logging.NewDefaultLoggerFactory().NewLogger("ice"),
+		ReadBufferSize: waiting, WriteBufferSize: sending, FirstStunBindTimeout: 5 * time.Second})
+}
+
 func (m *mediaPort) close() {
+	if m.tcp != nil {
+		_ = m.tcp.Close()
+	}
 	if m.mux != nil {
 		_ = m.mux.Close()
 	}
@@ -147,9 +159,11 @@ func (m *mediaPort) flush() {
 func (m *mediaPort) settings() webrtc.SettingEngine {
 	var s webrtc.SettingEngine
 	s.SetICEUDPMux(m.mux)
+	s.SetICETCPMux(m.tcp)
 	s.SetLite(true)
 	s.SetIncludeLoopbackCandidate(true)
-	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6})
+	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6,
+		webrtc.NetworkTypeTCP4, webrtc.NetworkTypeTCP6})
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetICETimeouts(iceLost, iceFailed, iceKeep)
 	return s
@@ -162,14 +176,14 @@ func (m *mediaPort) rewrite(sdp string) string {
 	}
 	host, port, _ := net.SplitHostPort(m.advertise)
 	var out []string
-	done := map[string]bool{} // one candidate a component
+	done := map[string]bool{} // one candidate a component and protocol
 	media := 0
 	for line := range strings.SplitSeq(sdp, "\r\n") {
 		if strings.HasPrefix(line, "m=") {
 			media++
 		}
 		if f := strings.Fields(line); strings.HasPrefix(line, "a=candidate:") && len(f) >= 8 {
-			component := strconv.Itoa(media) + "/" + f[1]
+			component := strconv.Itoa(media) + "/" + f[1] + "/" + f[2]
 			if done[component] {
 				continue
 			}

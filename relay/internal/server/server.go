@@ -16,6 +16,7 @@ import (
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/plant"
+	"sightline/relay/internal/port"
 	"sightline/relay/internal/sfu"
 )
 
@@ -51,6 +52,9 @@ type Server struct {
 	guests guests
 
 	listener net.Listener
+	port     *port.Port
+	tls      *tls.Config // nil: plain HTTP
+	turn     *turnRelay
 	http     *http.Server
 	served   chan error
 
@@ -126,9 +130,14 @@ func (s *Server) start(ctx context.Context) error {
 	if s.media, err = openMedia(s.listener.Addr().(*net.TCPAddr), s.cfg.MediaPort, s.cfg.Advertise); err != nil {
 		return err
 	}
+	s.port = port.Split(s.listener, s.tls)
+	s.media.overTCP(s.port.ICE)
+	if s.turn, err = openTURN(s.port.TURN, s.media, s.tls != nil, s.public()); err != nil {
+		return err
+	}
 	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
-	go func() { s.served <- s.http.Serve(s.listener) }()
+	go func() { s.served <- s.http.Serve(s.port.HTTP) }()
 	return nil
 }
 
@@ -158,7 +167,16 @@ func (s *Server) listen() (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return tls.NewListener(l, &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}), nil
+	s.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
+	return l, nil
+}
+
+// public is the host:port at which the relay is reached from outside, as far as it knows.
+func (s *Server) public() string {
+	if s.media.advertise != "" {
+		return s.media.advertise
+	}
+	return s.listener.Addr().String()
 }
 
 // URL is where participants reach the relay.
@@ -200,8 +218,14 @@ func (s *Server) shut() {
 	} else if s.listener != nil {
 		_ = s.listener.Close()
 	}
+	if s.turn != nil {
+		_ = s.turn.server.Close()
+	}
 	if s.media != nil {
 		s.media.close()
+	}
+	if s.port != nil {
+		_ = s.port.Close()
 	}
 	if s.hub != nil {
 		s.hub.Close()

@@ -133,6 +133,7 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 		w.Header().Set("Location", r.URL.Path+"/"+g.id)
 		w.Header().Set("ETag", g.etag())
 		w.Header().Set("Accept-Patch", typeFragment)
+		s.linkICE(w, grant.Name)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, answer)
 	}
