@@ -57,8 +57,9 @@ const (
 	window = 8
 	// maxKeyframes bounds the memory of a world: pictures of 0.3 MB, and descriptors.
 	maxKeyframes = 100
-	// mostLooks is how many descriptors of 32 bytes a world keeps before those without a landmark go.
-	mostLooks = 120_000
+	// mostLooks is how many descriptors, of some hundred bytes with their index, a world gathers before they are
+	// thinned out, and looksOfOne how many of a landmark are left then: two views at four scales.
+	mostLooks, looksOfOne = 100_000, 8
 	// maxWorlds is how many maps are remembered that could not be joined; the smallest go first.
 	maxWorlds = 8
 )

@@ -20,11 +20,13 @@ type world struct {
 	unit   float64
 	metric bool
 	looks  *reloc.Index
-	moves  []Move
+	// looksMost is at how many descriptors they are thinned out.
+	looksMost int
+	moves     []Move
 }
 
 func newWorld(name string, focal float64) *world {
-	return &world{name: name, focal: focal, points: map[FeatureID]Landmark{}, unit: 1, looks: &reloc.Index{}}
+	return &world{name: name, focal: focal, points: map[FeatureID]Landmark{}, unit: 1, looks: &reloc.Index{}, looksMost: mostLooks}
 }
 
 // qualified changes with the unit, so that an anchor in the old unit is never drawn in the new one.
@@ -110,16 +112,31 @@ func (w *world) dropUnseen() {
 		}
 	}
 	maps.DeleteFunc(w.points, func(id FeatureID, _ Landmark) bool { return count[id] < 2 })
-	if w.looks.Len() < mostLooks {
-		return
+	if w.looks.Len() >= w.looksMost {
+		w.thinLooks()
 	}
-	kept := &reloc.Index{}
+}
+
+// thinLooks forgets what landmarks that are gone looked like, and of the others all but the newest few views.
+func (w *world) thinLooks() {
+	of := map[FeatureID][]reloc.Descriptor{}
 	w.looks.Each(func(p int64, d reloc.Descriptor) {
-		if _, has := w.points[FeatureID(p)]; has {
-			kept.Add(p, d)
+		id := FeatureID(p)
+		if _, has := w.points[id]; !has {
+			return
 		}
+		if len(of[id]) == looksOfOne {
+			of[id] = slices.Delete(of[id], 0, 1)
+		}
+		of[id] = append(of[id], d)
 	})
-	w.looks = kept
+	w.looks = &reloc.Index{}
+	for _, id := range slices.Sorted(maps.Keys(of)) {
+		for _, d := range of[id] {
+			w.looks.Add(int64(id), d)
+		}
+	}
+	w.looksMost = max(mostLooks, 2*w.looks.Len())
 }
 
 func (w *world) medianDepth(poseCW geom.Pose) float64 {
