@@ -93,9 +93,13 @@ func Encode(s Saved) []byte {
 			e.put(p.P, single(p.Normal[:]), upper(p.Cov))
 		}
 	}
-	sum := sha256.Sum256(e.Bytes())
-	e.Write(sum[:])
-	return e.Bytes()
+	return sealed(e.Bytes())
+}
+
+// sealed puts the checksum under the content of a file.
+func sealed(content []byte) []byte {
+	sum := sha256.Sum256(content)
+	return append(content, sum[:]...)
 }
 
 type encoder struct{ bytes.Buffer }

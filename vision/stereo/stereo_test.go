@@ -1,0 +1,136 @@
+package stereo
+
+import (
+	"image"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"sightline/vision/camera"
+	"sightline/vision/geom"
+	"sightline/vision/mapping"
+)
+
+var cam = camera.Model{Fx: 300, Fy: 300, Cx: 160, Cy: 120, Width: 320, Height: 240}
+
+// scene is two planes: one that faces the first camera at depth far, and before it, left of an edge in the
+// first picture, one at depth near. bland planes are of one grey.
+type scene struct {
+	near, far           float64
+	edge                float64 // normalized x of the edge; -1 for no near plane
+	blandNear, blandFar bool
+}
+
+// texture is a smooth pattern of several scales.
+func texture(p geom.Vec2, phase float64) float64 {
+	s := 0.0
+	for k := 1.0; k < 6; k++ {
+		s += math.Sin(29*k*p[0]+phase*k) * math.Cos(31*k*p[1]-phase+k)
+	}
+	return 128 + 18*s
+}
+
+// render is what a camera at poseBA sees, with sensor noise.
+func (s scene) render(poseBA geom.Pose, rng *rand.Rand) *image.Gray {
+	g := image.NewGray(image.Rect(0, 0, cam.Width, cam.Height))
+	poseAB := poseBA.Inverse()
+	centre := poseAB.T
+	for y := range cam.Height {
+		for x := range cam.Width {
+			ray := poseAB.R.MulVec(cam.Ray(geom.Vec2{float64(x), float64(y)}))
+			hit := func(depth float64) geom.Vec2 {
+				p := centre.Add(ray.Scale((depth - centre[2]) / ray[2]))
+				return geom.Vec2{p[0] / depth, p[1] / depth}
+			}
+			v := 90.0
+			if q := hit(s.near); q[0] < s.edge {
+				if v = 190; !s.blandNear {
+					v = texture(q, 1)
+				}
+			} else if q := hit(s.far); !s.blandFar {
+				v = texture(q, 2)
+			}
+			g.Pix[y*g.Stride+x] = uint8(math.Max(0, math.Min(255, v+2*rng.NormFloat64())))
+		}
+	}
+	return g
+}
+
+// views are the first camera's picture and those of cameras to its sides.
+func (s scene) views() (*image.Gray, []View) {
+	rng := rand.New(rand.NewPCG(1, 7))
+	var out []View
+	for _, t := range []geom.Vec3{{-0.12, 0, 0}, {-0.06, 0.02, 0}, {0.05, 0, 0.01}, {0.1, -0.03, 0}, {0.15, 0.02, 0}, {-0.15, 0, 0}} {
+		pose := geom.Pose{R: geom.ExpSO3(geom.Vec3{0.01, t[0] / 3, 0}), T: t}
+		out = append(out, View{Grey: s.render(pose, rng), PoseBA: pose})
+	}
+	return s.render(geom.IdentityPose, rng), out
+}
+
+func measure(t *testing.T, s scene, px geom.Vec2, candidates []mapping.Candidate) mapping.Candidate {
+	t.Helper()
+	g, views := s.views()
+	p, ok := NewPatch(cam, g, px)
+	if !ok {
+		t.Fatalf("no patch at %v", px)
+	}
+	c, ok := p.Depth(views, candidates, 0.6)
+	if !ok {
+		t.Fatal("nothing measured")
+	}
+	return c
+}
+
+func TestDepthOfATexturedPlane(t *testing.T) {
+	s := scene{near: 1, far: 2, edge: -1}
+	for _, px := range []geom.Vec2{{160, 120}, {60, 50}, {250, 180}} {
+		c := measure(t, s, px, nil)
+		sd := math.Sqrt(c.Var)
+		if e := math.Abs(c.Inv - 0.5); e > 4*sd || sd > 0.02 {
+			t.Errorf("at %v inverse depth %.4f ± %.4f, want 0.5", px, c.Inv, sd)
+		}
+	}
+}
+
+func TestEachSideOfAnEdgeHasItsDepth(t *testing.T) {
+	s := scene{near: 1.2, far: 2, edge: 0}
+	for _, q := range []struct{ x, inv float64 }{{148, 1 / 1.2}, {172, 1 / 2.0}} {
+		c := measure(t, s, geom.Vec2{q.x, 120}, nil)
+		if e := math.Abs(c.Inv - q.inv); e > 4*math.Sqrt(c.Var) || e > 0.03 {
+			t.Errorf("at column %g inverse depth %.3f ± %.3f, want %.3f", q.x, c.Inv, math.Sqrt(c.Var), q.inv)
+		}
+	}
+}
+
+// A bland surface right behind an edge tells nothing of its depth: the edge, and the landmarks on it, are of
+// the nearer one.
+func TestABlandSurfaceBehindAnEdgeIsDoubtful(t *testing.T) {
+	s := scene{near: 1.2, far: 2, edge: 0, blandFar: true}
+	onEdge := mapping.Candidate{Surface: mapping.Surface{Inv: 1 / 1.2, Var: 1e-4}, Weight: 1}
+	c := measure(t, s, geom.Vec2{174, 120}, []mapping.Candidate{onEdge})
+	if e, sd := math.Abs(c.Inv-0.5), math.Sqrt(c.Var); e > 3*sd {
+		t.Errorf("inverse depth %.3f ± %.3f is claimed of a bland surface at 0.5", c.Inv, sd)
+	}
+}
+
+func TestNothingToMeasureFrom(t *testing.T) {
+	g, views := scene{near: 1, far: 2, edge: -1}.views()
+	p, _ := NewPatch(cam, g, geom.Vec2{160, 120})
+	if _, ok := p.Depth(nil, nil, 0.5); ok {
+		t.Error("depth from no view")
+	}
+	if _, ok := p.Depth([]View{{Grey: views[0].Grey, PoseBA: geom.IdentityPose}}, nil, 0.5); ok {
+		t.Error("depth from a view without parallax")
+	}
+	if _, ok := NewPatch(cam, g, geom.Vec2{0, 0}); ok {
+		t.Error("a patch in the corner of the picture")
+	}
+}
+
+func BenchmarkDepth(b *testing.B) {
+	g, views := scene{near: 1, far: 2, edge: -1}.views()
+	for b.Loop() {
+		p, _ := NewPatch(cam, g, geom.Vec2{160, 120})
+		p.Depth(views, nil, 0.6)
+	}
+}
