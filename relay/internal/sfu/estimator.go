@@ -18,7 +18,8 @@ type estimator struct {
 	began   time.Time        // sent times are reckoned from it
 	last    time.Time        // of the last update
 	cutAt   time.Time
-	ceiling float64 // what did not work lately, tried again after until
+	fine    time.Time // when the link was last not too narrow
+	ceiling float64   // what did not work lately, tried again after until
 	until   time.Time
 	penalty time.Duration
 
@@ -51,6 +52,7 @@ const (
 	lossQueued   = 0.12 // with some queue: a short buffer that overflows
 	cutTo        = 0.85
 	cutStep      = 0.9
+	persists     = 350 * time.Millisecond // a receiver that was held up for a moment is no narrow link
 	cutPause     = 400 * time.Millisecond
 	growth       = 0.7 // a second
 	probe        = 1.3 // of what is wanted is tried at most
@@ -126,8 +128,12 @@ func (e *estimator) decide(now time.Time) {
 	if now.Sub(e.since) > 200*time.Millisecond {
 		e.before, e.since = e.queue, now
 	}
+	over := e.queue > queueLong && growing || enough && (e.loss > lossMuch || e.loss > lossQueued && e.queue > queueShort)
+	if !over {
+		e.fine = now
+	}
 	switch {
-	case e.queue > queueLong && growing || enough && (e.loss > lossMuch || e.loss > lossQueued && e.queue > queueShort):
+	case over && now.Sub(e.fine) >= persists:
 		e.cut(came, left, now)
 	case e.queue < queueShort:
 		if now.Sub(e.cutAt) > 4*e.penalty {
