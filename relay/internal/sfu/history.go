@@ -2,6 +2,9 @@ package sfu
 
 import "time"
 
+// maxResent is how often one packet is sent again: some receivers go on asking for what has come long since.
+const maxResent = 5
+
 // keptSent is how many sent packets are kept for one receiver: two seconds of 2.5 Mbit/s.
 const keptSent = 512
 
@@ -16,6 +19,7 @@ type sent struct {
 	seq       uint16
 	transport uint16 // transport-wide number
 	again     time.Time
+	times     int
 }
 
 func (h *history) add(s sent) {
@@ -36,10 +40,10 @@ func (h *history) get(seq uint16, now time.Time, pause time.Duration) *sent {
 		return nil
 	}
 	e := &h.ring[seq%keptSent]
-	if e.packet == nil || e.seq != seq || now.Sub(e.again) < pause {
+	if e.packet == nil || e.seq != seq || now.Sub(e.again) < pause || e.times == maxResent {
 		return nil
 	}
-	e.again = now
+	e.again, e.times = now, e.times+1
 	return e
 }
 
