@@ -5,10 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/url"
-	"os"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -16,29 +13,18 @@ import (
 	"rsc.io/qr"
 
 	"sightline/relay/internal/auth"
-	"sightline/relay/internal/server"
 )
 
 // commands is the command line.
 type commands struct {
-	Serve  serve  `cmd:"" help:"Run the relay."`
-	Invite invite `cmd:"" help:"Print a link, and its QR code, that lets somebody into a room."`
-	Keys   keys   `cmd:"" help:"The keys that sign invitations."`
+	Serve  serve   `cmd:"" help:"Run the relay."`
+	Config example `cmd:"" help:"Print a configuration file with every setting of serve, its default and what it does."`
+	Invite invite  `cmd:"" help:"Print a link, and its QR code, that lets somebody into a room."`
+	Keys   keys    `cmd:"" help:"The keys that sign invitations."`
 }
 
-type serve struct {
-	Listen     string `default:"127.0.0.1:8080" help:"host:port of HTTP; port 0 takes a free one."`
-	Data       string `required:"" type:"path" help:"Directory for keys, logs and recordings."`
-	MQTT       string `name:"mqtt" placeholder:"tcp://HOST:PORT" help:"The plant's MQTT broker; without it an embedded one is run."`
-	MQTTListen string `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Where the embedded MQTT broker listens; port 0 takes a free one."`
-	MediaPort  int    `help:"UDP port of all media; the same number as HTTP's by default."`
-	Advertise  string `placeholder:"HOST:PORT" help:"Where media reaches the relay from outside, behind a NAT that forwards the port."`
-	NATS       string `name:"nats" placeholder:"nats://HOST:PORT" help:"A NATS with JetStream elsewhere; without it an embedded one is run."`
-	TLSCert    string `name:"tls-cert" type:"path" help:"PEM file; needed to listen on more than this machine."`
-	TLSKey     string `name:"tls-key" type:"path" help:"PEM file."`
-	Profile    string `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
-	Verbose    bool   `short:"v" help:"Log more."`
-}
+// example is relay config.
+type example struct{}
 
 type invite struct {
 	Room      string        `arg:"" help:"Letters, digits, - and _."`
@@ -56,8 +42,9 @@ type invite struct {
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	var c commands
 	code := -1
+	c.Serve.place = func(err error) error { return err }
 	parser, err := kong.New(&c, kong.Name("relay"), kong.Description("Sightline's relay: rooms, media, messages and recordings."),
-		kong.Writers(stdout, stderr), kong.Exit(func(n int) { code = n }))
+		kong.DefaultEnvars(envPrefix), kong.Writers(stdout, stderr), kong.Exit(func(n int) { code = n }))
 	if err != nil {
 		fmt.Fprintln(stderr, "relay:", err)
 		return 2
@@ -73,6 +60,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	switch words := strings.Fields(parsed.Command()); words[0] {
 	case "serve":
 		err = c.Serve.run(ctx, stdout, stderr)
+	case "config":
+		err = printExample(parser, stdout)
 	case "keys":
 		err = c.Keys.run(words[1], stdout)
 	default:
@@ -83,36 +72,6 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 1
 	}
 	return 0
-}
-
-// gcPercent lets the garbage of a small heap grow to some tens of megabytes before it is collected: packets
-// come from a pool, and little else is alive.
-const gcPercent = 400
-
-func (c serve) run(ctx context.Context, stdout, stderr io.Writer) error {
-	level := slog.LevelInfo
-	if c.Verbose {
-		level = slog.LevelDebug
-	}
-	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	stop, err := serveProfile(c.Profile)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	s, err := server.Start(ctx, server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
-		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log})
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(stdout, "listening url=%s mqtt=%s media=%d\n", s.URL(), s.MQTT(), s.MediaPort())
-	<-ctx.Done()
-	log.Info("closing")
-	s.Close()
-	return nil
 }
 
 func (c invite) run(stdout io.Writer) error {

@@ -75,7 +75,7 @@ func TestWhatCannotBe(t *testing.T) {
 		"bad room":     {"invite a/b --role field --data " + data, "letters, digits"},
 		"bad role":     {"invite a --role boss --data " + data, "must be one of"},
 		"bad url":      {"invite a --role field --url nowhere --data " + data, "want http://"},
-		"plain HTTP":   {"serve --listen 0.0.0.0:0 --data " + data, "--tls-cert"},
+		"plain HTTP":   {"serve --listen 0.0.0.0:0 --data " + data, "tls-cert"},
 		"half of TLS":  {"serve --tls-key x --data " + data, "both"},
 		"no address":   {"serve --listen nowhere --data " + data, "want host:port"},
 		"not a dir":    {"serve --listen 127.0.0.1:0 --data " + file, "data directory"},

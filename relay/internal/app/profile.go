@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"sightline/relay/internal/config"
 )
 
 // serveProfile serves the Go profiler on an address of this machine, until stop is called.
@@ -15,11 +17,11 @@ func serveProfile(address string) (stop func(), err error) {
 	}
 	host, _, err := net.SplitHostPort(address)
 	if ip := net.ParseIP(host); err != nil || ip == nil || !ip.IsLoopback() {
-		return nil, fmt.Errorf("--profile %q: want a loopback address, 127.0.0.1:6060: profiles show what the relay holds in memory", address)
+		return nil, config.Bad("profile", fmt.Errorf("%q: want a loopback address, 127.0.0.1:6060: profiles show what the relay holds in memory", address))
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return nil, fmt.Errorf("--profile: %w", err)
+		return nil, config.Bad("profile", err)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)

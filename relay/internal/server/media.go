@@ -13,6 +13,7 @@ import (
 	"github.com/pion/logging"
 	"github.com/pion/webrtc/v4"
 
+	"sightline/relay/internal/config"
 	"sightline/relay/internal/udp"
 )
 
@@ -45,12 +46,12 @@ func openMedia(http *net.TCPAddr, port int, advertise string) (*mediaPort, error
 		m, err = listenMedia(http.IP, 0)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("open UDP port %d for media: %w; give another with --media-port", wanted, err)
+		return nil, config.Bad("media-port", fmt.Errorf("open UDP port %d for media: %w; give another", wanted, err))
 	}
 	if advertise != "" {
 		if _, _, err := net.SplitHostPort(advertise); err != nil {
 			m.close()
-			return nil, fmt.Errorf("advertised media address %q: want host:port", advertise)
+			return nil, config.Bad("advertise", fmt.Errorf("%q: want host:port", advertise))
 		}
 	}
 	m.advertise = advertise

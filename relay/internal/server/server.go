@@ -15,6 +15,7 @@ import (
 
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
+	"sightline/relay/internal/config"
 	"sightline/relay/internal/plant"
 	"sightline/relay/internal/port"
 	"sightline/relay/internal/sfu"
@@ -98,34 +99,37 @@ func (c *Config) check() error {
 	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
-		return fmt.Errorf("listen address %q: want host:port", c.Listen)
+		return config.Bad("listen", fmt.Errorf("%q: want host:port", c.Listen))
 	}
-	if (c.TLSCert == "") != (c.TLSKey == "") {
-		return errors.New("TLS needs both --tls-cert and --tls-key")
+	switch {
+	case c.TLSCert == "" && c.TLSKey != "":
+		return config.Bad("tls-key", errors.New("TLS needs both the key and tls-cert"))
+	case c.TLSCert != "" && c.TLSKey == "":
+		return config.Bad("tls-cert", errors.New("TLS needs both the certificate and tls-key"))
 	}
 	if ip := net.ParseIP(host); c.TLSCert == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return fmt.Errorf("plain HTTP is for this machine only, and %s is reached from outside: give --tls-cert and --tls-key, "+
-			"or listen on 127.0.0.1 behind a proxy that speaks TLS", c.Listen)
+		return config.Bad("listen", fmt.Errorf("plain HTTP is for this machine only, and %s is reached from outside: give tls-cert and tls-key, "+
+			"or listen on 127.0.0.1 behind a proxy that speaks TLS", c.Listen))
 	}
 	return nil
 }
 
 func (s *Server) start(ctx context.Context) error {
 	if err := os.MkdirAll(s.cfg.Data, 0o755); err != nil {
-		return fmt.Errorf("data directory: %w", err)
+		return config.Bad("data", fmt.Errorf("data directory: %w", err))
 	}
 	var err error
 	if s.auth, err = auth.Open(s.cfg.Data, s.cfg.Now); err != nil {
 		return err
 	}
 	if s.bus, err = bus.Open(ctx, filepath.Join(s.cfg.Data, "nats"), s.cfg.NATS); err != nil {
-		return err
+		return config.Bad(either(s.cfg.NATS != "", "nats", "data"), err)
 	}
 	if err := s.startPlant(); err != nil {
 		return err
 	}
 	if s.listener, err = s.listen(); err != nil {
-		return fmt.Errorf("%w; give another address with --listen, or end the program that has it", err)
+		return err
 	}
 	if s.media, err = openMedia(s.listener.Addr().(*net.TCPAddr), s.cfg.MediaPort, s.cfg.Advertise); err != nil {
 		return err
@@ -146,29 +150,35 @@ func (s *Server) startPlant() error {
 	if broker == "" {
 		var err error
 		if s.broker, err = plant.NewBroker(s.cfg.MQTTAddr, s.log); err != nil {
-			return err
+			return config.Bad("mqtt-listen", err)
 		}
 		broker = s.broker.URL()
 	}
 	var err error
 	s.hub, err = plant.NewHub(broker, s.log)
-	return err
+	return config.Bad("mqtt", err)
 }
 
 func (s *Server) listen() (net.Listener, error) {
-	if s.cfg.TLSCert == "" {
-		return net.Listen("tcp", s.cfg.Listen)
-	}
-	cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
-	if err != nil {
-		return nil, fmt.Errorf("TLS: %w", err)
+	if s.cfg.TLSCert != "" {
+		cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
+		if err != nil {
+			return nil, config.Bad("tls-cert", fmt.Errorf("TLS: %w", err))
+		}
+		s.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
 	}
 	l, err := net.Listen("tcp", s.cfg.Listen)
 	if err != nil {
-		return nil, err
+		err = fmt.Errorf("%w; give another address, or end the program that has it", err)
 	}
-	s.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	return l, nil
+	return l, config.Bad("listen", err)
+}
+
+func either(so bool, yes, no string) string {
+	if so {
+		return yes
+	}
+	return no
 }
 
 // public is the host:port at which the relay is reached from outside, as far as it knows.

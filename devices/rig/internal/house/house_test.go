@@ -41,6 +41,7 @@ var edges = []edge{
 	{"github.com/pion/rtp", []string{"relay"}, "packets end at relay/client"},
 	{"github.com/golang-jwt/jwt", []string{"relay/internal/auth"}, "who may enter is decided in one place"},
 	{"github.com/nats-io", []string{"relay/internal"}, "the log is the relay's; others read it over their data channel"},
+	{"go.yaml.in/yaml", []string{"relay/internal/config"}, "a setting's line in its file is known in one place"},
 	{"github.com/go-pdf/fpdf", []string{"field/internal/sheet"}, "what is printed is drawn in one place"},
 	{"github.com/mochi-mqtt", []string{"relay/internal", "devices/mqtt"}, "the embedded broker is the relay's"},
 }

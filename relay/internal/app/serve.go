@@ -1,0 +1,66 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"runtime/debug"
+
+	"sightline/relay/internal/server"
+)
+
+// serve are the settings of a relay, each with the same name on the command line (--tls-cert), in the
+// environment (SIGHTLINE_TLS_CERT) and in the configuration file (tls-cert:).
+type serve struct {
+	Config     string `type:"path" placeholder:"FILE" help:"A YAML file with any of these settings; relay config prints one. Flags and environment go before it."`
+	Listen     string `default:"127.0.0.1:8080" help:"host:port of HTTP; port 0 takes a free one."`
+	Data       string `required:"" type:"path" help:"Directory for keys, logs and recordings."`
+	MQTT       string `name:"mqtt" placeholder:"tcp://HOST:PORT" help:"The plant's MQTT broker; without it an embedded one is run."`
+	MQTTListen string `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Where the embedded MQTT broker listens; port 0 takes a free one."`
+	MediaPort  int    `help:"UDP port of all media; the same number as HTTP's by default."`
+	Advertise  string `placeholder:"HOST:PORT" help:"Where media reaches the relay from outside, behind a NAT that forwards the port."`
+	NATS       string `name:"nats" placeholder:"nats://HOST:PORT" help:"A NATS with JetStream elsewhere; without it an embedded one is run."`
+	TLSCert    string `name:"tls-cert" type:"path" help:"PEM file; needed to listen on more than this machine."`
+	TLSKey     string `name:"tls-key" type:"path" help:"PEM file."`
+	Profile    string `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
+	Verbose    bool   `short:"v" help:"Log more."`
+
+	place func(error) error // puts the place of a setting before an error about it
+}
+
+// gcPercent lets the garbage of a small heap grow to some tens of megabytes before it is collected: packets
+// come from a pool, and little else is alive.
+const gcPercent = 400
+
+func (c serve) run(ctx context.Context, stdout, stderr io.Writer) error {
+	level := slog.LevelInfo
+	if c.Verbose {
+		level = slog.LevelDebug
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+	stop, err := serveProfile(c.Profile)
+	if err != nil {
+		return c.place(err)
+	}
+	defer stop()
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
+	s, err := server.Start(ctx, c.server(log))
+	if err != nil {
+		return c.place(err)
+	}
+	fmt.Fprintf(stdout, "listening url=%s mqtt=%s media=%d\n", s.URL(), s.MQTT(), s.MediaPort())
+	<-ctx.Done()
+	log.Info("closing")
+	s.Close()
+	return nil
+}
+
+// server is the configuration in the server's words.
+func (c serve) server(log *slog.Logger) server.Config {
+	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
+		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log}
+}
