@@ -38,8 +38,8 @@ type invite struct {
 	Data      string        `required:"" type:"path" help:"The relay's directory."`
 }
 
-// Run runs the command line and returns the exit code. Serving ends with ctx.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+// Run runs the command line and returns the exit code. Serving ends with ctx, and, in time, when drain is closed.
+func Run(ctx context.Context, drain <-chan struct{}, args []string, stdout, stderr io.Writer) int {
 	var c commands
 	code := -1
 	c.Serve.place = func(err error) error { return err }
@@ -59,7 +59,7 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	switch words := strings.Fields(parsed.Command()); words[0] {
 	case "serve":
-		err = c.Serve.run(ctx, stdout, stderr)
+		err = c.Serve.run(ctx, drain, stdout, stderr)
 	case "config":
 		err = printExample(parser, stdout)
 	case "keys":

@@ -18,7 +18,7 @@ import (
 
 func run(ctx context.Context, args ...string) (code int, stdout, stderr string) {
 	var out, errs bytes.Buffer
-	code = Run(ctx, args, &out, &errs)
+	code = Run(ctx, nil, args, &out, &errs)
 	return code, out.String(), errs.String()
 }
 
@@ -96,7 +96,7 @@ func TestServe(t *testing.T) {
 	r, w := io.Pipe()
 	done := make(chan int, 1)
 	go func() {
-		done <- Run(ctx, []string{"serve", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data", t.TempDir()}, w, io.Discard)
+		done <- Run(ctx, nil, []string{"serve", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data", t.TempDir()}, w, io.Discard)
 		w.Close()
 	}()
 	line := make([]byte, 200)

@@ -52,7 +52,7 @@ func TestExampleStarts(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	said, errs := &first{then: stop}, &bytes.Buffer{}
-	code := Run(ctx, []string{"serve", "--config", file}, said, errs)
+	code := Run(ctx, nil, []string{"serve", "--config", file}, said, errs)
 	if code != 0 || !strings.HasPrefix(said.text, "listening url=http://127.0.0.1:") {
 		t.Errorf("exit %d, %q %q\n%s", code, said.text, errs, text)
 	}

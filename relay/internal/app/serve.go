@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime/debug"
+	"time"
 
 	"sightline/relay/internal/server"
 )
@@ -14,18 +15,19 @@ import (
 // serve are the settings of a relay, each with the same name on the command line (--tls-cert), in the
 // environment (SIGHTLINE_TLS_CERT) and in the configuration file (tls-cert:).
 type serve struct {
-	Config     string `type:"path" placeholder:"FILE" help:"A YAML file with any of these settings; relay config prints one. Flags and environment go before it."`
-	Listen     string `default:"127.0.0.1:8080" help:"host:port of HTTP; port 0 takes a free one."`
-	Data       string `required:"" type:"path" help:"Directory for keys, logs and recordings."`
-	MQTT       string `name:"mqtt" placeholder:"tcp://HOST:PORT" help:"The plant's MQTT broker; without it an embedded one is run."`
-	MQTTListen string `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Where the embedded MQTT broker listens; port 0 takes a free one."`
-	MediaPort  int    `help:"UDP port of all media; the same number as HTTP's by default."`
-	Advertise  string `placeholder:"HOST:PORT" help:"Where media reaches the relay from outside, behind a NAT that forwards the port."`
-	NATS       string `name:"nats" placeholder:"nats://HOST:PORT" help:"A NATS with JetStream elsewhere; without it an embedded one is run."`
-	TLSCert    string `name:"tls-cert" type:"path" help:"PEM file; needed to listen on more than this machine."`
-	TLSKey     string `name:"tls-key" type:"path" help:"PEM file."`
-	Profile    string `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
-	Verbose    bool   `short:"v" help:"Log more."`
+	Config     string        `type:"path" placeholder:"FILE" help:"A YAML file with any of these settings; relay config prints one. Flags and environment go before it."`
+	Listen     string        `default:"127.0.0.1:8080" help:"host:port of HTTP; port 0 takes a free one."`
+	Data       string        `required:"" type:"path" help:"Directory for keys, logs and recordings."`
+	MQTT       string        `name:"mqtt" placeholder:"tcp://HOST:PORT" help:"The plant's MQTT broker; without it an embedded one is run."`
+	MQTTListen string        `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Where the embedded MQTT broker listens; port 0 takes a free one."`
+	MediaPort  int           `help:"UDP port of all media; the same number as HTTP's by default."`
+	Advertise  string        `placeholder:"HOST:PORT" help:"Where media reaches the relay from outside, behind a NAT that forwards the port."`
+	NATS       string        `name:"nats" placeholder:"nats://HOST:PORT" help:"A NATS with JetStream elsewhere; without it an embedded one is run."`
+	TLSCert    string        `name:"tls-cert" type:"path" help:"PEM file; needed to listen on more than this machine."`
+	TLSKey     string        `name:"tls-key" type:"path" help:"PEM file."`
+	Drain      time.Duration `default:"5m" help:"How long rooms may go on after SIGTERM, which opens no new ones; a second SIGTERM ends them at once."`
+	Profile    string        `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
+	Verbose    bool          `short:"v" help:"Log more."`
 
 	place func(error) error // puts the place of a setting before an error about it
 }
@@ -34,7 +36,7 @@ type serve struct {
 // come from a pool, and little else is alive.
 const gcPercent = 400
 
-func (c serve) run(ctx context.Context, stdout, stderr io.Writer) error {
+func (c serve) run(ctx context.Context, drain <-chan struct{}, stdout, stderr io.Writer) error {
 	level := slog.LevelInfo
 	if c.Verbose {
 		level = slog.LevelDebug
@@ -53,7 +55,12 @@ func (c serve) run(ctx context.Context, stdout, stderr io.Writer) error {
 		return c.place(err)
 	}
 	fmt.Fprintf(stdout, "listening url=%s mqtt=%s media=%d\n", s.URL(), s.MQTT(), s.MediaPort())
-	<-ctx.Done()
+	select {
+	case <-drain:
+		log.Info("draining: no new rooms; running ones go on until they are empty", "for", c.Drain)
+		s.Drain(ctx, c.Drain)
+	case <-ctx.Done():
+	}
 	log.Info("closing")
 	s.Close()
 	return nil

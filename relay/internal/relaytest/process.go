@@ -2,10 +2,9 @@ package relaytest
 
 import (
 	"bufio"
-	"context"
+	"io"
 	"os"
 	"os/exec"
-	"os/signal"
 	"strings"
 	"syscall"
 	"testing"
@@ -23,9 +22,7 @@ func Main(m *testing.M) {
 	if os.Getenv(processEnv) == "" {
 		os.Exit(m.Run())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
-	os.Exit(app.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(app.Main(os.Args[1:], os.Stdout, os.Stderr))
 }
 
 // Process is a relay in a process of its own.
@@ -33,17 +30,19 @@ type Process struct {
 	URL, MQTT string
 	Data      string
 	cmd       *exec.Cmd
+	log       *testWriter
+	exited    chan struct{}
 }
 
 // StartProcess runs "relay serve" on loopback. listen is "127.0.0.1:0" or where it was before.
 func StartProcess(t testing.TB, data, listen string, args ...string) *Process {
 	t.Helper()
 	args = append([]string{"serve", "--listen", listen, "--mqtt-listen", "127.0.0.1:0", "--data", data}, args...)
-	p := &Process{Data: data, cmd: exec.Command(os.Args[0], args...)}
+	p := &Process{Data: data, exited: make(chan struct{}), cmd: exec.Command(os.Args[0], args...)}
 	p.cmd.Env = append(os.Environ(), processEnv+"=1")
-	log := &testWriter{t: t}
-	t.Cleanup(log.end)
-	p.cmd.Stderr = log
+	p.log = &testWriter{t: t}
+	t.Cleanup(p.log.end)
+	p.cmd.Stderr = p.log
 	out, err := p.cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -51,8 +50,10 @@ func StartProcess(t testing.TB, data, listen string, args ...string) *Process {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	reader := bufio.NewReader(out)
+	line, err := reader.ReadString('\n')
+	go func() { _, _ = io.Copy(io.Discard, reader); _ = p.cmd.Wait(); close(p.exited) }()
 	t.Cleanup(p.Kill)
-	line, err := bufio.NewReader(out).ReadString('\n')
 	if err != nil {
 		t.Fatalf("relay did not start: %v", err)
 	}
@@ -72,8 +73,20 @@ func (p *Process) Listen() string { return strings.TrimPrefix(p.URL, "http://") 
 // Kill ends the relay with SIGKILL.
 func (p *Process) Kill() {
 	_ = p.cmd.Process.Kill()
-	_ = p.cmd.Wait()
+	<-p.exited
 }
+
+// Terminate asks the relay to end with SIGTERM.
+func (p *Process) Terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
+
+// Exited is closed when the process has ended; ExitCode is set then.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// ExitCode is the code with which the process has ended.
+func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }
+
+// Logged is what the relay has written to its log so far.
+func (p *Process) Logged() string { return p.log.text() }
 
 // Authority signs tokens as the relay does: with the key in its directory.
 func (p *Process) Authority(t testing.TB) *auth.Authority {

@@ -52,13 +52,22 @@ func Logger(t testing.TB) *slog.Logger {
 }
 
 type testWriter struct {
-	mu sync.Mutex
-	t  testing.TB
+	mu  sync.Mutex
+	t   testing.TB
+	all bytes.Buffer
+}
+
+// text is all that was written.
+func (w *testWriter) text() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.all.String()
 }
 
 func (w *testWriter) Write(p []byte) (int, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.all.Write(p)
 	if w.t == nil {
 		return io.Discard.Write(p)
 	}

@@ -61,13 +61,12 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	s.conns.Add(1)
 	defer s.conns.Done()
 	if s.ctx.Err() != nil {
-		http.Error(w, errClosing.Error(), http.StatusServiceUnavailable)
+		s.unavailable(w, grant.Room, errClosing)
 		return
 	}
 	o, err := s.rooms.enter(r.Context(), grant.Room)
 	if err != nil {
-		s.log.Error("room cannot be opened", "room", grant.Room, "error", err)
-		http.Error(w, "the room cannot be opened; the relay's log says why", http.StatusServiceUnavailable)
+		s.unavailable(w, grant.Room, err)
 		return
 	}
 	defer s.rooms.leave(grant.Room)

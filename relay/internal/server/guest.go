@@ -85,11 +85,11 @@ func (g *guest) open(ctx context.Context, grant auth.Grant, offer string) (answe
 	s.conns.Add(1)
 	if s.ctx.Err() != nil {
 		s.conns.Done()
-		return "", refusal{http.StatusServiceUnavailable, errClosing.Error()}
+		return "", &roomError{errClosing}
 	}
 	if g.room, err = s.rooms.enter(ctx, grant.Room); err != nil {
 		s.conns.Done()
-		return "", fmt.Errorf("open room: %w", err)
+		return "", &roomError{err}
 	}
 	g.ctx, g.fail = context.WithCancelCause(s.ctx)
 	g.ended = make(chan struct{})
@@ -114,6 +114,11 @@ func (g *guest) open(ctx context.Context, grant auth.Grant, offer string) (answe
 	go g.live()
 	return answer, nil
 }
+
+// roomError is why a room could not be opened.
+type roomError struct{ error }
+
+func (e *roomError) Unwrap() error { return e.error }
 
 func (g *guest) protocol() string {
 	if g.want == nil {

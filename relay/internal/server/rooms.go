@@ -22,6 +22,7 @@ type rooms struct {
 	mu     sync.Mutex
 	open   map[string]*openRoom
 	closed bool
+	idle   chan struct{} // made when the relay is drained, closed when nobody is in a room
 }
 
 type openRoom struct {
@@ -46,6 +47,9 @@ func (r *rooms) enter(ctx context.Context, name string) (*openRoom, error) {
 		}
 		return o, nil
 	}
+	if r.idle != nil {
+		return nil, errDraining
+	}
 	o, err := r.s.openRoom(ctx, name)
 	if err != nil {
 		return nil, err
@@ -60,6 +64,7 @@ func (r *rooms) leave(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o := r.open[name]
+	defer r.settle()
 	if o.users--; o.users > 0 || r.closed {
 		return
 	}
@@ -73,6 +78,47 @@ func (r *rooms) leave(name string) {
 		}
 	})
 	o.timer = timer
+}
+
+// drain opens no more rooms. What it returns is closed when nobody is in a room.
+func (r *rooms) drain() <-chan struct{} {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.idle == nil {
+		r.idle = make(chan struct{})
+		r.settle()
+	}
+	return r.idle
+}
+
+// settle notes that the last has left a relay that is drained. The caller holds mu.
+func (r *rooms) settle() {
+	if r.idle == nil || r.inUse() > 0 {
+		return
+	}
+	select {
+	case <-r.idle:
+	default:
+		close(r.idle)
+	}
+}
+
+// inUse counts the rooms that somebody is in. The caller holds mu.
+func (r *rooms) inUse() int {
+	n := 0
+	for _, o := range r.open {
+		if o.users > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// draining says whether new rooms are refused, and how many rooms somebody is still in.
+func (r *rooms) draining() (bool, int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.idle != nil, r.inUse()
 }
 
 // close closes all rooms. Everybody has left.

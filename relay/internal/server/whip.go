@@ -122,7 +122,10 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 	}
 	answer, err := g.open(r.Context(), grant, offer)
 	var bad *sfu.OfferError
+	var closed *roomError
 	switch {
+	case errors.As(err, &closed):
+		s.unavailable(w, grant.Room, closed.error)
 	case errors.As(err, &bad):
 		refuse(w, refusal{http.StatusBadRequest, bad.Error()})
 	case err != nil:

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+var errDraining = errors.New("the relay is going out of service and opens no new rooms: try again in a minute, or another relay")
+
+// Drain takes the relay out of service: it is no longer ready and refuses new rooms, but running rooms go on,
+// and let people in, until nobody is in any, the time is over, or ctx ends. Close ends them then.
+func (s *Server) Drain(ctx context.Context, most time.Duration) {
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	idle := s.rooms.drain()
+	select {
+	case <-idle:
+		s.log.Info("drained: nobody is in a room")
+	case <-timer.C:
+		_, rooms := s.rooms.draining()
+		s.log.Warn("drained: the time is over", "rooms", rooms)
+	case <-ctx.Done():
+	}
+}
+
+// serveReady tells a load balancer whether to send new rooms here.
+func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
+	if draining, rooms := s.rooms.draining(); draining {
+		http.Error(w, fmt.Sprintf("draining: no new rooms; %d still running", rooms), http.StatusServiceUnavailable)
+		return
+	}
+	_, _ = w.Write([]byte("ready\n"))
+}
+
+// retryAfter is when somebody who was refused for the relay's own sake may come again, seconds.
+const retryAfter = "10"
+
+// unavailable answers somebody for whom no room could be opened, and returns the reason in words.
+func (s *Server) unavailable(w http.ResponseWriter, room string, err error) (reason string) {
+	reason = "the room cannot be opened; the relay's log says why"
+	if errors.Is(err, errDraining) || errors.Is(err, errClosing) {
+		reason = err.Error()
+	} else {
+		s.log.Error("room cannot be opened", "room", room, "error", err)
+	}
+	w.Header().Set("Retry-After", retryAfter)
+	http.Error(w, reason, http.StatusServiceUnavailable)
+	return reason
+}
