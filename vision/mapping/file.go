@@ -25,7 +25,7 @@ import (
 //	        rows, for one pixel), descriptors: count, each 32 bytes
 //	    key frames: count, each: poseCW as 12 float64 (R by rows, T), observations: count, each: id int64,
 //	        normalized x and y as float32
-//	marks: count, each: id string, world uint32, points: count, each: place 3 float64, normal 3 float32,
+//	marks: count, each: id string, body string, world uint32, points: count, each: place 3 float64, normal 3 float32,
 //	    covariance 6 float32
 //	SHA-256 of everything before it, 32 bytes
 //
@@ -87,6 +87,7 @@ func Encode(s Saved) []byte {
 	e.count(len(s.Marks))
 	for _, m := range s.Marks {
 		e.text(m.ID)
+		e.text(m.Body)
 		e.count(m.World)
 		e.count(len(m.Points))
 		for _, p := range m.Points {
@@ -168,7 +169,7 @@ func Decode(data []byte) (s Saved, err error) {
 		s.Worlds = append(s.Worlds, d.world())
 	}
 	for range d.count(1) {
-		m := SavedMark{ID: d.text(), World: int(d.uint32())}
+		m := SavedMark{ID: d.text(), Body: d.text(), World: int(d.uint32())}
 		for range d.count(60) {
 			m.Points = append(m.Points, SavedPoint{P: d.vec(), Normal: d.vec32(), Cov: d.symmetric()})
 		}

@@ -35,7 +35,7 @@ func saved() Saved {
 		}
 		w.Keyframes = append(w.Keyframes, f)
 	}
-	return Saved{Machine: "pump P-7", Worlds: []SavedWorld{w}, Marks: []SavedMark{{ID: "bearing", World: 0,
+	return Saved{Machine: "pump P-7", Worlds: []SavedWorld{w}, Marks: []SavedMark{{ID: "bearing", Body: "{}", World: 0,
 		Points: []SavedPoint{{P: geom.Vec3{1, 2, 3}, Normal: geom.Vec3{0, 0, -1}, Cov: geom.Identity3}}}}}
 }
 

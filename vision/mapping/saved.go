@@ -31,8 +31,10 @@ type SavedLandmark struct {
 
 // SavedMark is a mark that was placed in one of the worlds.
 type SavedMark struct {
-	ID     string
-	World  int // index into Worlds
+	ID    string
+	World int // index into Worlds
+	// Body is what the mark is, in the words of who drew it; nobody here reads it.
+	Body   string
 	Points []SavedPoint
 }
 

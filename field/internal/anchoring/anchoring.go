@@ -12,6 +12,7 @@ import (
 	"sightline/vision/camera"
 	"sightline/vision/geom"
 	"sightline/vision/mapping"
+	"sightline/vision/marker"
 	"sightline/vision/opencv"
 	"sightline/vision/track"
 )
@@ -21,6 +22,8 @@ type Config struct {
 	Camera camera.Model
 	// Markers are the sides in metres of the ArUco markers that give scale, by ID.
 	Markers map[int]float64
+	// Boards are sheets of tags, each on a machine: they give scale too, and say which machine this is.
+	Boards marker.Set
 	// NoMarkers leaves markers unread.
 	NoMarkers bool
 	// Life stands before the names of the maps, so that a map of another run of the client is never
@@ -35,6 +38,7 @@ type Config struct {
 type Anchoring struct {
 	tracker *track.Tracker
 	mapper  *mapping.Mapper
+	tags    boards
 	sync    bool
 	life    string
 	stop    context.CancelFunc
@@ -50,12 +54,13 @@ func Start(cfg Config) (*Anchoring, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	engine := opencv.Engine{}
-	mc := mapping.Config{Camera: cfg.Camera, Describer: engine, PoseFinder: engine, Sizes: cfg.Markers, Logger: cfg.Logger}
+	tags := boards{engine, cfg.Boards}
+	mc := mapping.Config{Camera: cfg.Camera, Describer: engine, PoseFinder: engine, Sizes: tags.sizes(cfg.Markers), Logger: cfg.Logger}
 	if !cfg.NoMarkers {
-		mc.Finder = engine
+		mc.Finder = tags
 	}
 	mapper := mapping.New(mc)
-	a := &Anchoring{mapper: mapper, sync: cfg.Sync, life: cfg.Life, ended: make(chan struct{}), tracker: track.New(track.Config{
+	a := &Anchoring{mapper: mapper, tags: tags, sync: cfg.Sync, life: cfg.Life, ended: make(chan struct{}), tracker: track.New(track.Config{
 		Camera: cfg.Camera, Imager: engine, Solver: engine,
 		Mapper: mapper, Sync: cfg.Sync, Logger: cfg.Logger,
 	})}
@@ -127,26 +132,38 @@ func (a *Anchoring) MarkersIn() (corners map[int][4]geom.Vec3, world string, met
 	return nil, "", false
 }
 
-// Save writes the maps and the marks in them to a file, for the next visit to the machine.
-func (a *Anchoring) Save(path, machine string) error {
+// Save writes the maps of a machine and the marks in them to a file, for the next visit. body says what a mark
+// is, for whoever Recalls it; "" where nobody will ask.
+func (a *Anchoring) Save(path, machine string, body func(mark string) string) error {
 	s := a.tracker.Save()
 	s.Machine = machine
+	for i, m := range s.Marks {
+		s.Marks[i].Body = body(m.ID)
+	}
 	return mapping.WriteFile(path, s)
 }
 
-// Recall reads what Save wrote, before the first frame: its maps are recognised when they are seen again. The
-// error says what is wrong with the file, or that it is of another machine; machine "" takes any.
-func (a *Anchoring) Recall(path, machine string) error {
+// Recall reads what Save wrote: its maps are recognised when they are seen again, and its marks stay hidden
+// until then. It returns the bodies of the marks by ID. The error says what is wrong with the file, or that it
+// is of another machine; machine "" takes any.
+func (a *Anchoring) Recall(path, machine string) (bodies map[string]string, err error) {
 	s, err := mapping.ReadFile(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if machine != "" && s.Machine != machine {
-		return fmt.Errorf("map file %s is of machine %q, this is %q: give the file of this machine", path, s.Machine, machine)
+		return nil, fmt.Errorf("map file %s is of machine %q, this is %q: give the file of this machine", path, s.Machine, machine)
 	}
 	a.tracker.Recall(s)
-	return nil
+	bodies = map[string]string{}
+	for _, m := range s.Marks {
+		bodies[m.ID] = m.Body
+	}
+	return bodies, nil
 }
+
+// Machine is the machine on whose board a tag was seen, or "".
+func (a *Anchoring) Machine() string { return a.tags.machine(a.Markers()) }
 
 // Stages returns the times of the last frame's stages.
 func (a *Anchoring) Stages() track.Stages { return a.tracker.Stages() }

@@ -34,6 +34,10 @@ type Config struct {
 	FOV    float64 `name:"fov" default:"65" help:"Horizontal field of view in degrees, where the source does not know its lens."`
 	Audio  string  `default:"mic" help:"mic, file:speech.wav or none."`
 
+	Boards  string `type:"existingfile" placeholder:"boards.json" help:"Boards of tags, as field sheet writes them: they give metres and say which machine this is."`
+	Maps    string `type:"path" placeholder:"DIR" help:"Keep the maps of machines here, so that marks are found again at the next visit. No pictures are kept."`
+	Machine string `placeholder:"AREA/MACHINE" help:"The machine that the maps are of, where no board says it."`
+
 	Watch      []string `placeholder:"AREA/MACHINE" help:"Machines whose telemetry is wanted."`
 	BitrateMax int      `name:"bitrate-max" default:"6000000" help:"Most bits per second of video."`
 

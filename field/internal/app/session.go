@@ -22,6 +22,7 @@ import (
 	"sightline/relay/client"
 	"sightline/relay/wire"
 	"sightline/vision/camera"
+	"sightline/vision/marker"
 )
 
 const (
@@ -58,6 +59,7 @@ type session struct {
 	video  *send.Video
 	frames *latest.Box[capture.Frame]
 	sound  media.AudioSource
+	boards marker.Set
 	window Window // nil where headless
 	fail   context.CancelCauseFunc
 	watch  sync.Once
@@ -85,6 +87,11 @@ func (c Config) run(ctx context.Context, log *slog.Logger, open Opener) (err err
 	lens, err := c.lens()
 	if err != nil {
 		return err
+	}
+	if c.Boards != "" {
+		if s.boards, err = marker.Load(c.Boards); err != nil {
+			return err
+		}
 	}
 	s.feed, err = capture.Open(capture.Config{Spec: c.Source, Lens: lens, FOV: c.FOV, Media: media.Options{FPS: c.FPS, Loop: c.Loop},
 		OnFrame: s.frame, OnState: s.cameraState, Logger: log})
@@ -168,7 +175,7 @@ func (s *session) connection(st client.State, err error) {
 func (s *session) play(ctx context.Context, out *outputs) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	look := newWatcher(s, out, eye.New(eye.Config{Room: s.client, Marks: s.room.Marks, Machines: s.room,
+	look := newWatcher(s, out, eye.New(eye.Config{Room: s.client, Marks: s.room.Marks, Machines: s.room, Boards: s.boards, Maps: s.cfg.Maps, Machine: s.cfg.Machine,
 		Life: func() string { return strings.ToLower(rand.Text()[:6]) }, Logger: s.log, Now: time.Now}))
 	var tasks, camera sync.WaitGroup
 	run := func(wg *sync.WaitGroup, f func() error) {

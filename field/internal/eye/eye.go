@@ -13,6 +13,7 @@ import (
 	"sightline/relay/wire"
 	"sightline/vision"
 	"sightline/vision/camera"
+	"sightline/vision/marker"
 )
 
 // Room is the session as the eye needs it (relay/client's Client).
@@ -32,8 +33,8 @@ type Marks interface {
 type Machines interface {
 	// Births returns what the machines are; nobody writes it.
 	Births() []devices.Machine
-	// Pinned says whether a mark of that ID was ever in the log, a deleted one too.
-	Pinned(id string) bool
+	// Known says whether a mark of that ID was ever in the log, a deleted one too.
+	Known(id string) bool
 	// Online says whether a participant is here.
 	Online(participant string) bool
 }
@@ -43,6 +44,11 @@ type Config struct {
 	Room     Room
 	Marks    Marks
 	Machines Machines
+	// Boards are the sheets of tags on the machines.
+	Boards marker.Set
+	// Maps is the folder where the maps of machines are kept from one visit to the next, "" for nowhere. Machine
+	// is whose maps these are; where it is "", a board that is seen says it.
+	Maps, Machine string
 	// Life makes a name that no other run has; it is part of the names of the maps.
 	Life   func() string
 	Logger *slog.Logger
@@ -61,6 +67,8 @@ type Eye struct {
 	known   map[string]*mark
 	buried  []string // deleted marks whose places are kept, for an undo
 	asked   map[string]bool
+	machine string            // that is looked at, where known
+	recall  map[string]string // marks of earlier visits, by ID
 	counts  Counts
 }
 
@@ -107,10 +115,17 @@ func (y *Eye) Look(f capture.Frame) (Sight, error) {
 		y.counts.PosesSent++
 	}
 	y.learnSizes()
+	if y.machine == "" {
+		if y.machine = y.tracker.Machine(); y.machine != "" {
+			y.cfg.Logger.Info("a board says which machine this is", "machine", y.machine)
+			y.remember()
+		}
+	}
 	if self := y.cfg.Room.Self(); self.ID != "" {
 		y.reconcile(self.ID)
 		y.place(e)
 		y.pinMachines(self, e)
+		y.bringBack(self, e)
 	}
 	return Sight{Estimate: e, Marks: y.entries}, nil
 }
@@ -121,13 +136,15 @@ func (y *Eye) prepare(lens camera.Model) error {
 		return nil
 	}
 	y.Close()
-	t, err := anchoring.Start(anchoring.Config{Camera: lens, Life: y.cfg.Life(), Logger: y.cfg.Logger})
+	t, err := anchoring.Start(anchoring.Config{Camera: lens, Boards: y.cfg.Boards, Life: y.cfg.Life(), Logger: y.cfg.Logger})
 	if err != nil {
 		return err
 	}
 	y.tracker, y.lens, y.sizes = t, lens, map[int]float64{}
 	y.version, y.entries, y.buried = 0, nil, nil
 	clear(y.known)
+	y.machine = y.cfg.Machine
+	y.remember()
 	return nil
 }
 
@@ -143,9 +160,10 @@ func (y *Eye) learnSizes() {
 // Counts returns what was done so far.
 func (y *Eye) Counts() Counts { return y.counts }
 
-// Close ends the tracker.
+// Close ends the tracker, and keeps its maps for the next visit.
 func (y *Eye) Close() {
 	if y.tracker != nil {
+		y.save()
 		y.tracker.Close()
 		y.tracker = nil
 	}

@@ -65,6 +65,7 @@ func (y *Eye) revise(e *annotate.Entry, old *mark, self string) {
 	case e.ID == pinID(e.Mark.Machine) && e.Mark.Shape == annotate.Pin:
 		n.pin = true
 	case old != nil && old.mine && !old.pin && !old.stale && sameSpot(old.entry, *e):
+	case old == nil && y.recalls(e.ID): // its place is of an earlier visit
 	default:
 		y.tracker.Place(e.ID, e.Captured, pixels(e.Mark, y.lens))
 	}

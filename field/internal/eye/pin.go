@@ -53,7 +53,7 @@ func (y *Eye) mayPin(id, machine, self string) bool {
 			return e.ID == id && e.Mark.Camera != self && !y.cfg.Machines.Online(e.Mark.Camera)
 		}
 	}
-	return !y.cfg.Machines.Pinned(id)
+	return !y.cfg.Machines.Known(id)
 }
 
 // hang gives a pin the place of its machine's marker.

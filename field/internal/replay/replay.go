@@ -81,7 +81,7 @@ func Run(cfg Config) (err error) {
 	}
 	defer r.eye.Close()
 	if cfg.MapIn != "" {
-		if err := r.eye.Recall(cfg.MapIn, ""); err != nil {
+		if _, err := r.eye.Recall(cfg.MapIn, ""); err != nil {
 			return err
 		}
 	}
@@ -123,7 +123,7 @@ func (r *run) frames() error {
 	}
 	r.report(n)
 	if r.cfg.MapOut != "" {
-		return r.eye.Save(r.cfg.MapOut, filepath.Base(r.cfg.Sequence))
+		return r.eye.Save(r.cfg.MapOut, filepath.Base(r.cfg.Sequence), func(string) string { return "" })
 	}
 	return nil
 }

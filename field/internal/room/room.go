@@ -30,8 +30,7 @@ type Room struct {
 	births   []devices.Machine // built when it is nil
 	people   map[string]wire.Participant
 	newest   map[string]wire.Envelope // by kind and ID, without body: what holds of machines and people
-	pins     map[string]bool
-	arrived  map[string]int64 // wall clock, µs, of the newest message of a mark
+	arrived  map[string]int64         // wall clock, µs, of the newest message of a mark
 	fault    string
 }
 
@@ -39,7 +38,7 @@ type Room struct {
 func New(log *slog.Logger, now func() time.Time) *Room {
 	return &Room{Marks: replica.New(), log: log, now: now, machines: map[string]*machine{},
 		people: map[string]wire.Participant{}, newest: map[string]wire.Envelope{},
-		pins: map[string]bool{}, arrived: map[string]int64{}}
+		arrived: map[string]int64{}}
 }
 
 // Take takes one message of the log. One that cannot be read is told to the logger, and changes nothing.
@@ -54,9 +53,6 @@ func (r *Room) Take(e wire.Envelope) {
 	switch e.Kind {
 	case wire.KindMark:
 		r.arrived[e.ID] = r.now().UnixMicro()
-		if strings.HasPrefix(e.ID, "pin-") {
-			r.pins[e.ID] = true
-		}
 	case wire.KindParticipant, wire.KindMachine, wire.KindTag, wire.KindAlarm, kindRecording:
 		key := e.Kind + " " + e.ID
 		if old, had := r.newest[key]; had && !e.Newer(old) {
@@ -149,12 +145,8 @@ func (r *Room) Machines() []scene.Machine {
 	return out
 }
 
-// Pinned says whether a mark of that ID, which begins with pin-, was ever in the log.
-func (r *Room) Pinned(id string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.pins[id]
-}
+// Known says whether a mark of that ID was ever in the log, a deleted one too.
+func (r *Room) Known(id string) bool { return r.Arrived(id) != 0 }
 
 // Arrived returns when the newest message of a mark came, µs on this machine's clock; 0 where none did.
 func (r *Room) Arrived(mark string) int64 {

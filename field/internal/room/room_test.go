@@ -73,7 +73,7 @@ func TestPeopleAndPins(t *testing.T) {
 		t.Errorf("experts %v, want Mei alone", got)
 	}
 	r.Take(message(t, wire.KindMark, "pin-x", 1, map[string]any{"deleted": true}))
-	if !r.Pinned("pin-x") || r.Pinned("pin-y") || r.Arrived("pin-x") == 0 {
+	if !r.Known("pin-x") || r.Known("pin-y") || r.Arrived("pin-x") == 0 {
 		t.Error("a deleted pin is not remembered")
 	}
 }
