@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"crypto/rand"
 	"fmt"
 	"io"
 	"net/url"
@@ -12,6 +13,7 @@ import (
 	"github.com/alecthomas/kong"
 	"rsc.io/qr"
 
+	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 )
 
@@ -83,8 +85,17 @@ func (c invite) run(stdout io.Writer) error {
 	if name == "" {
 		name = c.Role
 	}
-	token, err := authority.Sign(auth.Grant{Room: c.Room, Role: c.Role, Name: name, Rights: c.Rights, Watch: c.Watch}, c.Expires)
+	grant := auth.Grant{Room: c.Room, Role: c.Role, Name: name, Rights: c.Rights, Watch: c.Watch}
+	if grant.Rights == nil {
+		grant.Rights = auth.DefaultRights(c.Role)
+	}
+	grant.ID = rand.Text()
+	token, err := authority.Sign(grant, c.Expires)
 	if err != nil {
+		return err
+	}
+	if err := audit.Once(c.Data, time.Now, audit.Event{What: audit.Invited, Room: c.Room, Name: name, Role: c.Role, Rights: grant.Rights,
+		Invitation: grant.ID, By: "relay invite, " + account(), Detail: "for " + c.Expires.String()}); err != nil {
 		return err
 	}
 	if c.TokenOnly {

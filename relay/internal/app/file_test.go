@@ -32,6 +32,9 @@ func TestConfigurationFile(t *testing.T) {
 			t.Errorf("%s: exit %d, %q; want %q", name, code, errs, c.want)
 		}
 	}
+	if err := os.WriteFile(file, []byte("listen: from-file\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	t.Setenv("SIGHTLINE_LISTEN", "from-environment")
 	t.Setenv("SIGHTLINE_CONFIG", file)
 	if _, _, errs := run(t.Context(), "serve", "--data", data); !strings.Contains(errs, `relay: listen: "from-environment"`) {

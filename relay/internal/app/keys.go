@@ -3,7 +3,10 @@ package app
 import (
 	"fmt"
 	"io"
+	"os/user"
+	"time"
 
+	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 )
 
@@ -27,11 +30,17 @@ func (k keys) run(command string, stdout io.Writer) error {
 	case "rotate":
 		id, err := auth.KeysDir(k.Rotate.Data).Rotate()
 		if err == nil {
+			err = audit.Once(k.Rotate.Data, time.Now, audit.Event{What: audit.KeyRotated, By: "relay keys rotate, " + account(), Detail: "key " + id})
+		}
+		if err == nil {
 			_, err = fmt.Fprintf(stdout, "key %s signs now\n", id)
 		}
 		return err
 	case "remove":
-		return auth.KeysDir(k.Remove.Data).Remove(k.Remove.Key)
+		if err := auth.KeysDir(k.Remove.Data).Remove(k.Remove.Key); err != nil {
+			return err
+		}
+		return audit.Once(k.Remove.Data, time.Now, audit.Event{What: audit.KeyRemoved, By: "relay keys remove, " + account(), Detail: "key " + k.Remove.Key})
 	}
 	all, err := auth.KeysDir(k.List.Data).Load()
 	if err != nil {
@@ -47,4 +56,13 @@ func (k keys) run(command string, stdout io.Writer) error {
 		}
 	}
 	return nil
+}
+
+// account is who runs a command on this machine.
+func account() string {
+	u, err := user.Current()
+	if err != nil {
+		return "account unknown"
+	}
+	return "account " + u.Username
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
@@ -27,6 +28,7 @@ type conn struct {
 	who  wire.Participant
 	may  func(right string) bool
 	peer *sfu.Peer
+	note audit.Event // what the audit log says of the participant in every line
 
 	ctx  context.Context
 	fail context.CancelCauseFunc
@@ -61,12 +63,12 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	s.conns.Add(1)
 	defer s.conns.Done()
 	if s.ctx.Err() != nil {
-		s.unavailable(w, grant.Room, errClosing)
+		s.unavailable(w, r, grant, errClosing)
 		return
 	}
 	o, err := s.rooms.enter(r.Context(), grant.Room)
 	if err != nil {
-		s.unavailable(w, grant.Room, err)
+		s.unavailable(w, r, grant, err)
 		return
 	}
 	defer s.rooms.leave(grant.Room)
@@ -77,6 +79,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(-1) // read has a limit of its own, which says so
 	c := &conn{s: s, ws: ws, room: o, out: make(chan wire.Signal, queuedOut), may: grant.May, who: wire.Participant{
 		ID: participantID(grant, instance(r)), Name: grant.Name, Role: grant.Role, Online: true}}
+	c.note = entry(r, grant, c.who)
 	c.ctx, c.fail = context.WithCancelCause(s.ctx)
 	if err := c.live(grant.Watch); err != nil {
 		s.log.Error("participant cannot be served", "room", grant.Room, "name", grant.Name, "error", err)
@@ -106,7 +109,7 @@ func (c *conn) live(watch []string) error {
 	var err error
 	c.peer, err = sfu.NewPeer(sfu.PeerConfig{LinkConfig: sfu.LinkConfig{Participant: c.who.ID, Role: c.who.Role, Settings: c.s.media.settings(),
 		Rewrite: c.s.media.rewrite, Log: c.s.log, Now: c.s.cfg.Now, Pool: c.s.pool, Flush: c.s.media.flush,
-		OnUp: func(u *sfu.Up) { c.room.TrackUp(c, u) }, OnFail: c.fail, OnRung: c.rung}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
+		OnUp: c.published, OnFail: c.fail, OnRung: c.rung}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
 	if err != nil {
 		_ = c.ws.Close(websocket.StatusInternalError, "relay cannot open a peer connection")
 		return err
@@ -117,6 +120,7 @@ func (c *conn) live(watch []string) error {
 	c.tasks.Go(c.write)
 	c.tasks.Go(c.ping)
 	c.room.Join(c, watch)
+	c.s.note(happened(c.note, audit.Joined, "", ""))
 	c.s.log.Info("joined", "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "role", c.who.Role)
 	c.tasks.Go(c.read)
 	<-c.ctx.Done()
@@ -124,17 +128,24 @@ func (c *conn) live(watch []string) error {
 	return nil
 }
 
+// published takes a track of the participant's.
+func (c *conn) published(u *sfu.Up) {
+	c.s.note(happened(c.note, audit.Published, "", u.Name))
+	c.room.TrackUp(c, u)
+}
+
 // end lets the participant go, and says goodbye with the reason.
 func (c *conn) end(cause error) {
-	reason := "lost"
+	reason := audit.Lost
 	if errors.Is(cause, errLeft) {
-		reason = "left"
+		reason = audit.Left
 	}
 	c.room.Leave(c, reason)
 	c.goodbye(cause)
 	_ = c.ws.CloseNow()
 	c.peer.Close()
 	c.tasks.Wait()
+	c.s.note(happened(c.note, reason, cause.Error(), ""))
 	c.s.log.Info(reason, "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "reason", cause)
 }
 

@@ -6,6 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"sightline/relay/internal/audit"
+	"sightline/relay/internal/auth"
 )
 
 var errDraining = errors.New("the relay is going out of service and opens no new rooms: try again in a minute, or another relay")
@@ -15,6 +18,7 @@ var errDraining = errors.New("the relay is going out of service and opens no new
 func (s *Server) Drain(ctx context.Context, most time.Duration) {
 	timer := time.NewTimer(most)
 	defer timer.Stop()
+	s.note(audit.Event{What: audit.Draining})
 	idle := s.rooms.drain()
 	select {
 	case <-idle:
@@ -38,15 +42,15 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 // retryAfter is when somebody who was refused for the relay's own sake may come again, seconds.
 const retryAfter = "10"
 
-// unavailable answers somebody for whom no room could be opened, and returns the reason in words.
-func (s *Server) unavailable(w http.ResponseWriter, room string, err error) (reason string) {
-	reason = "the room cannot be opened; the relay's log says why"
+// unavailable answers somebody for whom no room could be opened.
+func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, g auth.Grant, err error) {
+	reason := "the room cannot be opened; the relay's log says why"
 	if errors.Is(err, errDraining) || errors.Is(err, errClosing) {
 		reason = err.Error()
 	} else {
-		s.log.Error("room cannot be opened", "room", room, "error", err)
+		s.log.Error("room cannot be opened", "room", g.Room, "error", err)
 	}
+	s.refused(r, g, reason)
 	w.Header().Set("Retry-After", retryAfter)
 	http.Error(w, reason, http.StatusServiceUnavailable)
-	return reason
 }

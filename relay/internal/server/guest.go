@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
@@ -23,6 +24,7 @@ type guest struct {
 	may  func(right string) bool
 	want func(*sfu.Up) int // nil for who publishes
 	peer *sfu.Guest
+	note audit.Event // what the audit log says of the participant in every line
 
 	ctx   context.Context
 	fail  context.CancelCauseFunc
@@ -96,7 +98,7 @@ func (g *guest) open(ctx context.Context, grant auth.Grant, offer string) (answe
 	settings := s.media.settings()
 	settings.SetICETimeouts(guestLost, guestFails, iceKeep)
 	cfg := sfu.LinkConfig{Participant: g.who.ID, Role: g.who.Role, Settings: settings, Rewrite: s.media.rewrite,
-		Log: s.log, Now: s.cfg.Now, Pool: s.pool, Flush: s.media.flush, OnUp: func(u *sfu.Up) { g.room.TrackUp(g, u) }, OnFail: g.fail}
+		Log: s.log, Now: s.cfg.Now, Pool: s.pool, Flush: s.media.flush, OnUp: g.published, OnFail: g.fail}
 	if g.want == nil {
 		g.peer, answer, err = sfu.Ingest(cfg, offer)
 	} else {
@@ -110,6 +112,7 @@ func (g *guest) open(ctx context.Context, grant auth.Grant, offer string) (answe
 	}
 	s.guests.set(g.id, g)
 	g.room.Join(g, grant.Watch)
+	s.note(happened(g.note, audit.Joined, "", ""))
 	s.log.Info("joined", "room", g.room.Name(), "id", g.who.ID, "name", g.who.Name, "role", g.who.Role, "by", g.protocol())
 	go g.live()
 	return answer, nil
@@ -127,6 +130,12 @@ func (g *guest) protocol() string {
 	return "WHEP"
 }
 
+// published takes a track of the guest's.
+func (g *guest) published(u *sfu.Up) {
+	g.s.note(happened(g.note, audit.Published, "", u.Name))
+	g.room.TrackUp(g, u)
+}
+
 // live waits for the end.
 func (g *guest) live() {
 	defer g.s.conns.Done()
@@ -140,14 +149,15 @@ func (g *guest) live() {
 	})
 	<-g.ctx.Done()
 	late.Stop()
-	reason, cause := "lost", context.Cause(g.ctx)
+	reason, cause := audit.Lost, context.Cause(g.ctx)
 	if errors.Is(cause, errLeft) {
-		reason = "left"
+		reason = audit.Left
 	}
 	g.s.guests.set(g.id, nil)
 	g.room.Leave(g, reason)
 	g.peer.Close()
 	g.s.rooms.leave(g.room.Name())
+	g.s.note(happened(g.note, reason, cause.Error(), ""))
 	g.s.log.Info(reason, "room", g.room.Name(), "id", g.who.ID, "name", g.who.Name, "reason", cause)
 }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"slices"
 	"strings"
@@ -41,6 +40,7 @@ func bearer(r *http.Request) string {
 func (s *Server) grant(w http.ResponseWriter, r *http.Request) (auth.Grant, bool) {
 	g, err := s.auth.Check(bearer(r))
 	if err != nil {
+		s.refused(r, auth.Grant{}, err.Error())
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return auth.Grant{}, false
@@ -55,8 +55,7 @@ func (s *Server) Sent() udp.Stats      { return s.media.stats() }
 // local lets this machine pass, and nobody else: figures name rooms and participants.
 func (s *Server) local(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host, _, err := net.SplitHostPort(r.RemoteAddr)
-		if err != nil || !net.ParseIP(host).IsLoopback() {
+		if !isLocal(r) {
 			http.Error(w, "for this machine only", http.StatusForbidden)
 			return
 		}
@@ -67,7 +66,7 @@ func (s *Server) local(h http.Handler) http.Handler {
 // serveRooms says what the rooms look like: all of them to this machine, his own to the bearer of a token.
 func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
 	only := ""
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err != nil || !net.ParseIP(host).IsLoopback() || bearer(r) != "" {
+	if !isLocal(r) || bearer(r) != "" {
 		g, ok := s.grant(w, r)
 		if !ok {
 			return

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"sightline/relay/internal/audit"
 	"sightline/relay/internal/record"
 	"sightline/relay/internal/room"
 	"sightline/relay/internal/sfu"
@@ -74,7 +75,7 @@ func (r *rooms) leave(name string) {
 		defer r.mu.Unlock()
 		if r.open[name] == o && o.timer == timer && !r.closed {
 			delete(r.open, name)
-			o.close()
+			r.s.closeRoom(o)
 		}
 	})
 	o.timer = timer
@@ -130,7 +131,7 @@ func (r *rooms) close() {
 		if o.timer != nil {
 			o.timer.Stop()
 		}
-		o.close()
+		r.s.closeRoom(o)
 	}
 }
 
@@ -149,9 +150,10 @@ func (r *rooms) list() []room.Status {
 	return out
 }
 
-func (o *openRoom) close() {
+func (s *Server) closeRoom(o *openRoom) {
 	o.recording.Close()
 	o.Room.Close()
+	s.note(audit.Event{What: audit.RecordingEnded, Room: o.Name(), Detail: o.recording.Dir()})
 }
 
 // openRoom brings a room back from its log and begins its recording.
@@ -173,6 +175,7 @@ func (s *Server) openRoom(ctx context.Context, name string) (*openRoom, error) {
 		o.Room.Close()
 		return nil, fmt.Errorf("room %s: %w", name, err)
 	}
+	s.note(audit.Event{What: audit.RecordingBegan, Room: name, Detail: o.recording.Dir()})
 	s.log.Info("room is open", "room", name, "recording", o.recording.Dir())
 	return o, nil
 }

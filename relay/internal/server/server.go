@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/config"
@@ -44,6 +45,7 @@ type Server struct {
 	cfg    Config
 	log    *slog.Logger
 	auth   *auth.Authority
+	audit  *audit.Log
 	bus    *bus.Bus
 	broker *plant.Broker
 	hub    *plant.Hub
@@ -119,6 +121,9 @@ func (s *Server) start(ctx context.Context) error {
 		return config.Bad("data", fmt.Errorf("data directory: %w", err))
 	}
 	var err error
+	if s.audit, err = audit.Open(s.cfg.Data, s.cfg.Now); err != nil {
+		return config.Bad("data", err)
+	}
 	if s.auth, err = auth.Open(s.cfg.Data, s.cfg.Now); err != nil {
 		return err
 	}
@@ -142,6 +147,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	go func() { s.served <- s.http.Serve(s.port.HTTP) }()
+	s.note(audit.Event{What: audit.Started, Address: s.listener.Addr().String()})
 	return nil
 }
 
@@ -217,6 +223,7 @@ func (s *Server) Close() {
 	s.stop()
 	s.conns.Wait()
 	s.rooms.close()
+	s.note(audit.Event{What: audit.Ended})
 	s.shut()
 }
 
@@ -245,5 +252,8 @@ func (s *Server) shut() {
 	}
 	if s.bus != nil {
 		s.bus.Close()
+	}
+	if s.audit != nil {
+		_ = s.audit.Close()
 	}
 }

@@ -93,10 +93,16 @@ func refuse(w http.ResponseWriter, err error) {
 func (s *Server) roomGrant(w http.ResponseWriter, r *http.Request) (auth.Grant, bool) {
 	g, ok := s.grant(w, r)
 	if ok && g.Room != r.PathValue("room") {
-		http.Error(w, fmt.Sprintf("the token is for room %s", g.Room), http.StatusForbidden)
+		s.forbid(w, r, g, fmt.Sprintf("the token is for room %s", g.Room))
 		return g, false
 	}
 	return g, ok
+}
+
+// forbid answers somebody who may not do that.
+func (s *Server) forbid(w http.ResponseWriter, r *http.Request, g auth.Grant, why string) {
+	s.refused(r, g, why)
+	http.Error(w, why, http.StatusForbidden)
 }
 
 func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) {
@@ -106,7 +112,7 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 		return
 	}
 	if !egress && !grant.May(auth.Publish) {
-		http.Error(w, "the invitation lets you watch, but not publish tracks", http.StatusForbidden)
+		s.forbid(w, r, grant, "the invitation lets you watch, but not publish tracks")
 		return
 	}
 	offer, err := body(w, r, typeSDP)
@@ -116,6 +122,7 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 	}
 	g := &guest{s: s, id: rand.Text(), may: grant.May, who: wire.Participant{ID: participantID(grant, instance(r)),
 		Name: grant.Name, Role: grant.Role, Online: true}}
+	g.note = entry(r, grant, g.who)
 	if egress {
 		q := r.URL.Query()
 		g.want = wanted(q.Get("participant"), q.Get("track"))
@@ -125,7 +132,7 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 	var closed *roomError
 	switch {
 	case errors.As(err, &closed):
-		s.unavailable(w, grant.Room, closed.error)
+		s.unavailable(w, r, grant, closed.error)
 	case errors.As(err, &bad):
 		refuse(w, refusal{http.StatusBadRequest, bad.Error()})
 	case err != nil:

@@ -1,0 +1,109 @@
+// Package audit writes down who did what: one line of JSON for each event, appended to DATA/audit.jsonl.
+// Several processes may append to it at once; nothing is ever changed or taken out. It holds no token, key or
+// password.
+//
+//	{"time":"2026-03-01T08:15:02.123456Z","what":"joined","room":"hall1","participant":"p-2c","name":"Tom",
+//	 "role":"field","address":"192.0.2.7","by":"WHIP","invitation":"3KQ…"}
+package audit
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+)
+
+// What may happen.
+const (
+	Started        = "relay started"
+	Draining       = "relay draining"
+	Ended          = "relay ended"
+	Joined         = "joined"
+	Left           = "left" // by the participant's own will
+	Lost           = "lost" // for a reason that is given
+	Refused        = "refused"
+	Published      = "published"
+	Invited        = "invited"
+	KeyRotated     = "key rotated"
+	KeyRemoved     = "key removed"
+	RecordingBegan = "recording began"
+	RecordingEnded = "recording ended"
+)
+
+// Event is one line. What is left empty is not written.
+type Event struct {
+	Time        time.Time `json:"time"` // UTC; Write sets it
+	What        string    `json:"what"`
+	Room        string    `json:"room,omitempty"`
+	Participant string    `json:"participant,omitempty"` // the ID
+	Name        string    `json:"name,omitempty"`
+	Role        string    `json:"role,omitempty"`
+	Rights      []string  `json:"rights,omitempty"`
+	Address     string    `json:"address,omitempty"`
+	By          string    `json:"by,omitempty"`         // the way in: socket, WHIP, WHEP, or a command
+	Invitation  string    `json:"invitation,omitempty"` // the token's ID, not the token
+	Reason      string    `json:"reason,omitempty"`
+	Detail      string    `json:"detail,omitempty"` // the track, the key, the directory
+}
+
+// Log is the file. Its methods may be called from any goroutine.
+type Log struct {
+	now func() time.Time
+
+	mu   sync.Mutex
+	file *os.File
+}
+
+// Path is where the log is under a data directory.
+func Path(data string) string { return filepath.Join(data, "audit.jsonl") }
+
+// Open opens the log under a data directory, which must be there, to append to it.
+func Open(data string, now func() time.Time) (*Log, error) {
+	f, err := os.OpenFile(Path(data), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("audit log: %w", err)
+	}
+	return &Log{now: now, file: f}, nil
+}
+
+// Write appends an event. When it returns, the line outlives the process.
+func (l *Log) Write(e Event) error {
+	e.Time = l.now().UTC()
+	line, err := json.Marshal(e)
+	if err != nil {
+		return err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return errors.New("audit log is closed")
+	}
+	if _, err := l.file.Write(append(line, '\n')); err != nil { // one call a line: others append too
+		return fmt.Errorf("audit log: %w", err)
+	}
+	return nil
+}
+
+// Close ends writing; what is written is on the disk then.
+func (l *Log) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.file == nil {
+		return nil
+	}
+	err := errors.Join(l.file.Sync(), l.file.Close())
+	l.file = nil
+	return err
+}
+
+// Once appends one event to the log of a data directory, from a process that is not the relay.
+func Once(data string, now func() time.Time, e Event) error {
+	l, err := Open(data, now)
+	if err != nil {
+		return err
+	}
+	return errors.Join(l.Write(e), l.Close())
+}

@@ -1,0 +1,73 @@
+package server
+
+import (
+	"net"
+	"net/http"
+	"strings"
+
+	"sightline/relay/internal/audit"
+	"sightline/relay/internal/auth"
+	"sightline/relay/wire"
+)
+
+// note writes an event to the audit log. Where that fails the relay goes on, and its own log says so.
+func (s *Server) note(e audit.Event) {
+	if err := s.audit.Write(e); err != nil {
+		s.log.Error("the audit log cannot be written; is the disk full?", "error", err, "what", e.What, "room", e.Room, "participant", e.Participant)
+	}
+}
+
+// refused notes that somebody was not let in.
+func (s *Server) refused(r *http.Request, g auth.Grant, reason string) {
+	s.log.Info("refused", "room", g.Room, "name", g.Name, "address", address(r), "reason", reason)
+	s.note(audit.Event{What: audit.Refused, Room: g.Room, Name: g.Name, Role: g.Role, Invitation: g.ID,
+		Address: address(r), By: way(r), Reason: reason})
+}
+
+// entry is what the audit log says of a participant in every line.
+func entry(r *http.Request, g auth.Grant, who wire.Participant) audit.Event {
+	return audit.Event{Room: g.Room, Participant: who.ID, Name: g.Name, Role: g.Role, Address: address(r), By: way(r), Invitation: g.ID}
+}
+
+// happened is a line about a participant.
+func happened(e audit.Event, what, reason, detail string) audit.Event {
+	e.What, e.Reason, e.Detail = what, reason, detail
+	return e
+}
+
+// way is how a request wants to come in.
+func way(r *http.Request) string {
+	switch {
+	case strings.HasPrefix(r.URL.Path, "/whip/"):
+		return "WHIP"
+	case strings.HasPrefix(r.URL.Path, "/whep/"):
+		return "WHEP"
+	case r.URL.Path == "/ws":
+		return "socket"
+	}
+	return "HTTP"
+}
+
+// address is where a request comes from: the other end of its connection, or, where a proxy on this machine
+// has passed it on, what the proxy says that its other end is.
+func address(r *http.Request) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	forwarded := r.Header.Values("X-Forwarded-For")
+	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() || len(forwarded) == 0 {
+		return host
+	}
+	hops := strings.Split(forwarded[len(forwarded)-1], ",")
+	if ip := net.ParseIP(strings.TrimSpace(hops[len(hops)-1])); ip != nil {
+		return ip.String()
+	}
+	return "unknown"
+}
+
+// isLocal says whether a request comes from this machine.
+func isLocal(r *http.Request) bool {
+	ip := net.ParseIP(address(r))
+	return ip != nil && ip.IsLoopback()
+}
