@@ -135,7 +135,7 @@ func New(cfg Config) *Tracker {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Tracker{cfg: cfg, cam: cfg.Camera, focal: (cfg.Camera.Fx + cfg.Camera.Fy) / 2,
-		state: vision.Initializing, keep: map[int64]*frame{}, answers: make(chan answer, 1), anchors: map[string]*anchor{}}
+		state: vision.Initializing, keep: map[int64]*frame{}, answers: make(chan answer, 1), asked: -askEvery, anchors: map[string]*anchor{}}
 }
 
 // Track takes the next frame and says where the camera was. grey is copied; captured is in

@@ -102,7 +102,7 @@ func TestDesk(t *testing.T) {
 func TestPlant(t *testing.T) {
 	text := "wait video 20s\nwait tracking 30s\nsleep 2s\n" +
 		"mark circle 0.63,0.55 0.70,0.55 delay=400ms\nmark arrow 0.30,0.52 0.42,0.36 delay=400ms\nmark text 0.46,0.55 text=\"检查 coupling\"\n" +
-		"mark measure 0.24,0.47 0.46,0.55 delay=400ms\nwait placed 4 15s\nwait tag hall1/pump-7 pressure 10s\nsleep 4s\nquit\n"
+		"mark measure 0.20,0.62 0.34,0.64 delay=400ms\nwait placed 4 15s\nwait tag hall1/pump-7 pressure 10s\nsleep 4s\nquit\n"
 	cfg := Config{Source: "sim:plant?seed=7", FPS: 20, For: 12 * time.Second, Script: script(t, text), Every: 3}
 	cfg.Out = filepath.Join(t.TempDir(), "out")
 	r := run(t, cfg)
