@@ -56,7 +56,7 @@ func (o options) measure(ctx context.Context, rooms, subs int) error {
 		return err
 	}
 	defer os.RemoveAll(data)
-	cmd := exec.CommandContext(ctx, o.Relay, "serve", "--data", data, "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0")
+	cmd := exec.CommandContext(ctx, o.Relay, "serve", "--data", data, "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--joins-per-minute", "0")
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

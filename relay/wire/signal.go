@@ -42,6 +42,7 @@ const (
 const (
 	CodeBadMessage = "bad-message" // it could not be read; nothing was done
 	CodeTooLarge   = "too-large"   // it is larger than MaxMessage or MaxSignal
+	CodeTooMany    = "too-many"    // they come faster than the relay lets one participant speak
 	CodeForbidden  = "forbidden"   // this role may not do that
 	CodeReplaced   = "replaced"    // the same client has joined again; this socket is closed
 	CodeBadSDP     = "bad-sdp"     // the answer does not fit the offer; the socket is closed

@@ -26,6 +26,9 @@ type serve struct {
 	TLSCert    string        `name:"tls-cert" type:"path" help:"PEM file; needed to listen on more than this machine."`
 	TLSKey     string        `name:"tls-key" type:"path" help:"PEM file."`
 	Drain      time.Duration `default:"5m" help:"How long rooms may go on after SIGTERM, which opens no new ones; a second SIGTERM ends them at once."`
+	Joins      int           `name:"joins-per-minute" default:"120" help:"How often one address may join in a minute; 0 for any number."`
+	Messages   int           `name:"messages-per-second" default:"500" help:"How many messages one participant may send in a second; 0 for any number."`
+	Conns      int           `name:"connections-per-address" default:"512" help:"How many TCP connections one address may have at once; 0 for any number. Not without TLS, where a proxy on this machine counts for all."`
 	Profile    string        `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
 	Verbose    bool          `short:"v" help:"Log more."`
 
@@ -69,5 +72,6 @@ func (c serve) run(ctx context.Context, drain <-chan struct{}, stdout, stderr io
 // server is the configuration in the server's words.
 func (c serve) server(log *slog.Logger) server.Config {
 	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
-		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log}
+		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log,
+		Limits: server.Limits{JoinsPerMinute: c.Joins, MessagesPerSecond: c.Messages, Connections: c.Conns}}
 }

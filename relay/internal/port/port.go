@@ -11,6 +11,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"sightline/relay/internal/limit"
 )
 
 // Port splits the connections of a listener.
@@ -26,6 +28,10 @@ type Port struct {
 
 	mu      sync.Mutex
 	opening map[net.Conn]bool // of which nothing is known yet
+
+	counting sync.Mutex
+	open     map[string]int // connections of a network
+	most     int            // of these, for each; 0: any number
 }
 
 // Bounds of what an unknown connection may do.
@@ -34,9 +40,10 @@ const (
 	maxOpening = 1024
 )
 
-// Split begins to split in. With a TLS configuration, HTTP is served over TLS only.
-func Split(in net.Listener, config *tls.Config) *Port {
-	p := &Port{in: in, tls: config, stop: make(chan struct{}), opening: map[net.Conn]bool{}}
+// Split begins to split in. With a TLS configuration, HTTP is served over TLS only. most is how many
+// connections one network (see limit.Network) may have at once, or 0 for any number; more are closed.
+func Split(in net.Listener, config *tls.Config, most int) *Port {
+	p := &Port{in: in, tls: config, stop: make(chan struct{}), opening: map[net.Conn]bool{}, open: map[string]int{}, most: most}
 	lanes := [3]*lane{}
 	for i := range lanes {
 		lanes[i] = &lane{conns: make(chan net.Conn), stop: make(chan struct{}), all: p.stop, addr: in.Addr()}
@@ -77,12 +84,50 @@ func (p *Port) accept() {
 		default:
 			return
 		}
+		if c = p.count(c); c == nil {
+			continue
+		}
 		if !p.begin(c) {
 			_ = c.Close()
 			continue
 		}
 		p.tasks.Go(func() { p.sort(c) })
 	}
+}
+
+// count counts a connection to its network until it is closed. It closes what is too much, and returns nil.
+func (p *Port) count(c net.Conn) net.Conn {
+	if p.most == 0 {
+		return c
+	}
+	host, _, _ := net.SplitHostPort(c.RemoteAddr().String())
+	network := limit.Network(host)
+	p.counting.Lock()
+	defer p.counting.Unlock()
+	if p.open[network] >= p.most {
+		_ = c.Close()
+		return nil
+	}
+	p.open[network]++
+	return &counted{Conn: c, end: sync.OnceFunc(func() {
+		p.counting.Lock()
+		defer p.counting.Unlock()
+		if p.open[network]--; p.open[network] == 0 {
+			delete(p.open, network)
+		}
+	})}
+}
+
+// counted is a connection that counts until it is closed.
+type counted struct {
+	net.Conn
+	end func()
+}
+
+// Close closes the connection, which counts no longer then.
+func (c *counted) Close() error {
+	defer c.end()
+	return c.Conn.Close()
 }
 
 // begin notes a new connection, unless too many say nothing.

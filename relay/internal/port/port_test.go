@@ -1,8 +1,10 @@
 package port
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -16,7 +18,7 @@ func TestSplit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := Split(in, nil)
+	p := Split(in, nil, 0)
 	defer p.Close()
 	stun := "\x00\x03\x00\x24\x21\x12\xa4\x42abcdefghijkl"
 	for name, c := range map[string]struct {
@@ -61,4 +63,64 @@ func TestSplit(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer silent.Close()
+}
+
+// Who holds many connections open and says nothing keeps nobody out but himself.
+func TestConnectionsOfOneAddress(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	in, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := Split(in, nil, 8)
+	defer p.Close()
+	dial := func(from string) net.Conn {
+		t.Helper()
+		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		conn, err := d.Dial("tcp", in.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	accepted := make(chan bool, 1000)
+	go func() { // ends with the port
+		for c, err := p.HTTP.Accept(); err == nil; c, err = p.HTTP.Accept() {
+			accepted <- true
+			_ = c.Close()
+		}
+	}()
+	served := func(conn net.Conn) bool {
+		t.Helper()
+		if _, err := io.WriteString(conn, "GET"); err != nil {
+			return false
+		}
+		_ = conn.SetReadDeadline(time.Now().Add(10 * time.Second))
+		_, _ = conn.Read(make([]byte, 1)) // ends when it is closed: by the port, or after it was accepted
+		select {
+		case <-accepted:
+			return true
+		case <-time.After(100 * time.Millisecond):
+			return false
+		}
+	}
+	var silent []net.Conn
+	for range 8 {
+		silent = append(silent, dial("127.0.0.2"))
+	}
+	ninth := dial("127.0.0.2")
+	_ = ninth.SetReadDeadline(time.Now().Add(10 * time.Second))
+	if _, err := ninth.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the ninth connection is not closed: %v", err)
+	}
+	if !served(dial("127.0.0.1")) {
+		t.Error("another address is not served")
+	}
+	_ = silent[0].Close()
+	for end := time.Now().Add(10 * time.Second); !served(dial("127.0.0.2")); {
+		if time.Now().After(end) {
+			t.Fatal("a closed connection still counts")
+		}
+	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
+	"sightline/relay/internal/limit"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
 )
@@ -29,6 +30,8 @@ type conn struct {
 	may  func(right string) bool
 	peer *sfu.Peer
 	note audit.Event // what the audit log says of the participant in every line
+
+	said *limit.Limiter // messages of the participant's
 
 	ctx  context.Context
 	fail context.CancelCauseFunc
@@ -79,6 +82,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	ws.SetReadLimit(-1) // read has a limit of its own, which says so
 	c := &conn{s: s, ws: ws, room: o, out: make(chan wire.Signal, queuedOut), may: grant.May, who: wire.Participant{
 		ID: participantID(grant, instance(r)), Name: grant.Name, Role: grant.Role, Online: true}}
+	c.said = limit.New(s.cfg.Limits.MessagesPerSecond, time.Second, s.cfg.Now)
 	c.note = entry(r, grant, c.who)
 	c.ctx, c.fail = context.WithCancelCause(s.ctx)
 	if err := c.live(grant.Watch); err != nil {

@@ -17,7 +17,7 @@ func (s *Server) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.serveReady)
-	mux.HandleFunc("GET /ws", s.serveSocket)
+	mux.HandleFunc("GET /ws", s.limitJoins(s.serveSocket))
 	for _, name := range []string{"join", "publish", "watch"} {
 		mux.HandleFunc("GET /"+name, page.Serve(name+".html"))
 		mux.HandleFunc("GET /"+name+".js", page.Serve(name+".js"))

@@ -32,6 +32,15 @@ func (c *conn) message(channel string, data []byte) {
 		c.Tell(wire.Signal{Type: wire.SignalError, Code: wire.CodeBadMessage, Text: err.Error(), Msg: e.Msg})
 		return
 	}
+	if a := c.said.Ask(""); !a.OK { // what may be lost is let go, the rest is refused by its name
+		if a.Tell {
+			c.s.log.Warn(c.s.tooMany(), "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name)
+		}
+		if a.Tell || channel == wire.ChannelLog {
+			c.Tell(wire.Signal{Type: wire.SignalError, Code: wire.CodeTooMany, Text: c.s.tooMany(), Msg: e.Msg})
+		}
+		return
+	}
 	switch {
 	case channel == wire.ChannelLog:
 		c.room.Log(c, e)

@@ -17,6 +17,7 @@ import (
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/config"
+	"sightline/relay/internal/limit"
 	"sightline/relay/internal/plant"
 	"sightline/relay/internal/port"
 	"sightline/relay/internal/sfu"
@@ -33,6 +34,7 @@ type Config struct {
 	NATS      string // a NATS elsewhere; empty: the embedded one
 	TLSCert   string // PEM files; both or none
 	TLSKey    string
+	Limits    Limits
 
 	Log       *slog.Logger
 	Now       func() time.Time
@@ -53,6 +55,7 @@ type Server struct {
 	pool   *sfu.Pool
 	rooms  rooms
 	guests guests
+	joins  *limit.Limiter // by address
 
 	listener net.Listener
 	port     *port.Port
@@ -74,6 +77,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1)}
+	s.joins = limit.New(cfg.Limits.JoinsPerMinute, time.Minute, cfg.Now)
 	s.guests.byID = map[string]*guest{}
 	s.rooms = rooms{s: s, open: map[string]*openRoom{}}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
@@ -139,12 +143,16 @@ func (s *Server) start(ctx context.Context) error {
 	if s.media, err = openMedia(s.listener.Addr().(*net.TCPAddr), s.cfg.MediaPort, s.cfg.Advertise); err != nil {
 		return err
 	}
-	s.port = port.Split(s.listener, s.tls)
+	connections := s.cfg.Limits.Connections
+	if s.tls == nil {
+		connections = 0
+	}
+	s.port = port.Split(s.listener, s.tls, connections)
 	s.media.overTCP(s.port.ICE)
 	if s.turn, err = openTURN(s.port.TURN, s.media, s.tls != nil, s.public()); err != nil {
 		return err
 	}
-	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: 5 * time.Second, MaxHeaderBytes: 64 << 10,
+	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	go func() { s.served <- s.http.Serve(s.port.HTTP) }()
 	s.note(audit.Event{What: audit.Started, Address: s.listener.Addr().String()})

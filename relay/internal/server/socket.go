@@ -24,6 +24,10 @@ func (c *conn) read() {
 			c.fail(fmt.Errorf("signalling socket: %w", err))
 			return
 		}
+		if !c.said.Ask("").OK {
+			c.fail(signalError{wire.CodeTooMany, c.s.tooMany()})
+			return
+		}
 		c.handle(data)
 	}
 }

@@ -29,7 +29,7 @@ const (
 func (s *Server) handleGuests(mux *http.ServeMux) {
 	for _, path := range []string{"/whip/{room}", "/whep/{room}"} {
 		egress := strings.HasPrefix(path, "/whep")
-		mux.HandleFunc("POST "+path, func(w http.ResponseWriter, r *http.Request) { s.openGuest(w, r, egress) })
+		mux.HandleFunc("POST "+path, s.limitJoins(func(w http.ResponseWriter, r *http.Request) { s.openGuest(w, r, egress) }))
 		mux.HandleFunc("OPTIONS "+path, serveOptions("POST, OPTIONS", "Accept-Post", typeSDP))
 		mux.HandleFunc("PATCH "+path+"/{id}", s.patchGuest)
 		mux.HandleFunc("DELETE "+path+"/{id}", s.deleteGuest)

@@ -1,0 +1,52 @@
+package server
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"time"
+
+	"sightline/relay/internal/auth"
+	"sightline/relay/internal/limit"
+)
+
+// Limits bound what one address and one participant may do. 0 is no limit.
+type Limits struct {
+	JoinsPerMinute    int // of one address, let in or not
+	MessagesPerSecond int // of one participant, on the socket and on data channels
+	Connections       int // TCP, of one address; not behind a proxy on this machine, which counts for all
+}
+
+// How long HTTP may take: who is slower is cut off.
+const (
+	headerTime = 5 * time.Second
+	bodyTime   = 15 * time.Second // with the header
+	idleTime   = time.Minute
+	maxHeader  = 16 << 10 // bytes
+)
+
+// limitJoins lets an address join so often and no oftener. It stands before the look at the token, so that
+// tokens cannot be guessed either.
+func (s *Server) limitJoins(next http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		a := s.joins.Ask(limit.Network(address(r)))
+		if a.OK {
+			next(w, r)
+			return
+		}
+		if a.Tell {
+			s.refused(r, auth.Grant{}, fmt.Sprintf("more than %d joins a minute from this address; the next minute's are not listed", s.cfg.Limits.JoinsPerMinute))
+		}
+		seconds := int(math.Ceil(a.Wait.Seconds()))
+		allowOrigins(w)
+		w.Header().Set("Retry-After", strconv.Itoa(seconds))
+		http.Error(w, fmt.Sprintf("too many joins from your address, at most %d a minute: try again in %d s", s.cfg.Limits.JoinsPerMinute, seconds),
+			http.StatusTooManyRequests)
+	}
+}
+
+// tooMany is told to a participant who says too much.
+func (s *Server) tooMany() string {
+	return fmt.Sprintf("too many messages, at most %d a second", s.cfg.Limits.MessagesPerSecond)
+}
