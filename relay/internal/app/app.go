@@ -21,6 +21,7 @@ import (
 type commands struct {
 	Serve  serve   `cmd:"" help:"Run the relay."`
 	Config example `cmd:"" help:"Print a configuration file with every setting of serve, its default and what it does."`
+	Doctor doctor  `cmd:"" help:"Examine ports, certificate, clock, disk, NATS and TURN with the settings of serve, and say how to mend what is wrong."`
 	Invite invite  `cmd:"" help:"Print a link, and its QR code, that lets somebody into a room."`
 	Keys   keys    `cmd:"" help:"The keys that sign invitations."`
 }
@@ -62,6 +63,8 @@ func Run(ctx context.Context, drain <-chan struct{}, args []string, stdout, stde
 	switch words := strings.Fields(parsed.Command()); words[0] {
 	case "serve":
 		err = c.Serve.run(ctx, drain, stdout, stderr)
+	case "doctor":
+		err = c.Doctor.run(ctx, stdout)
 	case "config":
 		err = printExample(parser, stdout)
 	case "keys":

@@ -17,14 +17,14 @@ const envPrefix = "SIGHTLINE"
 
 // BeforeResolve reads the configuration file, where one is named, and puts it under flags and environment.
 func (c *serve) BeforeResolve(k *kong.Kong, ctx *kong.Context) error {
-	flags := settings(k)
+	flags := ctx.Selected().Flags // of serve, or of doctor, which has the same and more
 	name, _ := ctx.FlagValue(flagNamed(flags, "config")).(string)
 	if name == "" {
 		return nil
 	}
 	var names []string
-	for _, f := range flags {
-		if f.Name != "config" {
+	for _, f := range settings(k) {
+		if f.Name != "config" && f.Name != "help" {
 			names = append(names, f.Name)
 		}
 	}
@@ -32,7 +32,7 @@ func (c *serve) BeforeResolve(k *kong.Kong, ctx *kong.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := checkValues(file, flags); err != nil {
+	if err := checkValues(file); err != nil {
 		return err
 	}
 	given := map[string]bool{}
@@ -78,7 +78,7 @@ func inEnvironment(f *kong.Flag) bool {
 }
 
 // checkValues tries each value of a file as the command line would take it, so that the error can name its line.
-func checkValues(file *config.File, flags []*kong.Flag) error {
+func checkValues(file *config.File) error {
 	var scratch struct {
 		Serve settingsOnly `cmd:""`
 	}
