@@ -18,6 +18,8 @@ type Config struct {
 	// be down.
 	URL string
 	Now func() time.Time
+	// Patience is how long an answer of the relay's or of the broker's may take; 0: 5 s.
+	Patience time.Duration
 }
 
 // Level is how bad a finding is.
@@ -40,6 +42,9 @@ type Finding struct {
 
 // Examine makes all examinations, within about half a minute.
 func Examine(ctx context.Context, c Config) []Finding {
+	if c.Patience == 0 {
+		c.Patience = 5 * time.Second
+	}
 	r := c.look(ctx)
 	found := []Finding{c.data(), c.disk(), c.clock(r)}
 	if c.TLSCert != "" || c.TLSKey != "" {

@@ -123,7 +123,7 @@ func TestFaults(t *testing.T) {
 		"clock":          {func(c *doctor.Config) { c.URL = late.URL }, "clock", doctor.Fail, "off this machine's", "chrony", "TURN"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := doctor.Config{Listen: free(t), MQTTListen: free(t), Data: t.TempDir(), Now: time.Now}
+			cfg := doctor.Config{Listen: free(t), MQTTListen: free(t), Data: t.TempDir(), Now: time.Now, Patience: time.Second}
 			c.change(&cfg)
 			found := doctor.Examine(t.Context(), cfg)
 			seen := false

@@ -26,10 +26,8 @@ type relay struct {
 	ahead time.Duration // its clock, before this machine's
 }
 
-const (
-	patience = 5 * time.Second
-	maxAhead = 5 * time.Second
-)
+// maxAhead is how far the relay's clock may be off this machine's.
+const maxAhead = 5 * time.Second
 
 // address is where the relay is looked for, as a URL.
 func (c Config) address() string {
@@ -60,7 +58,7 @@ func (c Config) look(ctx context.Context) relay {
 }
 
 func (c Config) healthy(ctx context.Context, base string, anyName bool, r *relay) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, base+"/healthz", nil)
 	if err != nil {
@@ -102,14 +100,14 @@ func (c Config) outside(ctx context.Context, r relay) []Finding {
 // turn asks the TURN server for the address that it sees, over TCP as clients do.
 func (c Config) turn(ctx context.Context, base string) Finding {
 	f := Finding{What: "TURN", Level: OK, Text: "answers over TCP on the same port"}
-	if err := askTURN(ctx, base); err != nil {
+	if err := c.askTURN(ctx, base); err != nil {
 		f.Level, f.Text = Fail, err.Error()
 		f.Mend = "something between here and the relay lets only HTTP through, a proxy for one: pass TCP on as it is, or clients behind strict firewalls have no media"
 	}
 	return f
 }
 
-func askTURN(ctx context.Context, base string) error {
+func (c Config) askTURN(ctx context.Context, base string) error {
 	u, err := url.Parse(base)
 	if err != nil {
 		return err
@@ -118,7 +116,7 @@ func askTURN(ctx context.Context, base string) error {
 	if u.Port() == "" {
 		host = net.JoinHostPort(u.Hostname(), map[bool]string{true: "443", false: "80"}[secure])
 	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, c.Patience)
 	defer cancel()
 	var conn net.Conn
 	if secure {
@@ -164,7 +162,7 @@ func (c Config) broker(ctx context.Context) Finding {
 	u, err := url.Parse(c.MQTT)
 	if err == nil {
 		var conn net.Conn
-		ctx, cancel := context.WithTimeout(ctx, patience)
+		ctx, cancel := context.WithTimeout(ctx, c.Patience)
 		defer cancel()
 		if conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", u.Host); err == nil {
 			_ = conn.Close()
