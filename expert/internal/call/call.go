@@ -52,6 +52,7 @@ type Call struct {
 	link     Link
 	cameras  []*lens
 	pointers map[string]annotate.Pointer
+	rungs    map[string]string // by publisher and track: what comes of it in words, where not all does
 	built    *Room // of the version in it
 }
 
@@ -59,7 +60,7 @@ type Call struct {
 // none. When the relay cannot be reached it returns a call that keeps trying.
 func Dial(ctx context.Context, cfg Config) (*Call, error) {
 	c := &Call{cfg: cfg, marks: replica.New(), changes: make(chan struct{}, 1), refused: make(chan string, 16),
-		ledger: newLedger(), pointers: map[string]annotate.Pointer{}, link: Link{Since: cfg.Now()}}
+		ledger: newLedger(), pointers: map[string]annotate.Pointer{}, rungs: map[string]string{}, link: Link{Since: cfg.Now()}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	ready := make(chan struct{})
 	after := func() { <-ready } // callbacks may come before Dial has returned
@@ -69,6 +70,7 @@ func Dial(ctx context.Context, cfg Config) (*Call, error) {
 		OnPose:    func(e wire.Envelope) { after(); c.heardPose(e) },
 		OnPointer: func(e wire.Envelope) { after(); c.heardPointer(e) },
 		OnTrack:   func(t *client.RemoteTrack) { after(); c.heardTrack(t) },
+		OnRung:    func(r client.Rung) { after(); c.heardRung(r) },
 		OnRefused: func(e wire.Envelope, err error) { after(); c.heardRefused(e, err) },
 	})
 	if err != nil {
@@ -128,6 +130,17 @@ func (c *Call) heardState(s client.State, err error) {
 	c.link = l
 	if c.cfg.OnState != nil {
 		c.cfg.OnState(l)
+	}
+	c.touch()
+}
+
+// heardRung takes note of how much of a track the link bears.
+func (c *Call) heardRung(r client.Rung) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	key := r.Participant + "/" + r.Name
+	if c.rungs[key] = r.Text; r.Rung == wire.RungFull {
+		delete(c.rungs, key)
 	}
 	c.touch()
 }
@@ -210,7 +223,7 @@ func (c *Call) Room() *Room {
 		if !l.seen {
 			continue
 		}
-		cam := Camera{Participant: l.participant, Track: l.track, Name: l.participant, Online: true}
+		cam := Camera{Participant: l.participant, Track: l.track, Name: l.participant, Online: true, Thin: c.rungs[l.participant+"/"+l.track]}
 		if p, ok := r.Person(l.participant); ok {
 			cam.Name, cam.Online, cam.Reason, cam.Since = p.Name, p.Online, p.Reason, p.Since
 		}

@@ -49,6 +49,7 @@ type Camera struct {
 	Online      bool   // the publisher is in the room
 	Reason      string // why not: left, lost
 	Since       time.Time
+	Thin        string // what comes of its picture, in words, where the link does not bear all of it
 }
 
 // Line is what somebody said.

@@ -110,6 +110,10 @@ func TestGolden(t *testing.T) {
 			w.room.People[0].Online, w.room.People[0].Reason = false, "lost"
 			w.room.Version++
 		}},
+		"narrow": {1024, 700, 1, func(w *world, _ *Desk) {
+			w.room.Cameras[0].Thin = "Your connection is too slow for pictures: sound and marks go on."
+			w.room.Version++
+		}},
 		"reconnecting": {1024, 700, 1, func(w *world, d *Desk) {
 			w.room.Link = call.Link{Ever: true, Reason: "no route", Since: begun.Add(-6 * time.Second)}
 			w.pose.State, w.pose.Reason = vision.Lost, "look back at what was in view"

@@ -84,13 +84,17 @@ func (d *Desk) lostBanner(c call.Camera) {
 	p.centred(bright, Rect{r.X0, m[1] + 10*s, r.X1, m[1] + 40*s}, words, 16, false)
 }
 
-// linkBanner says that the relay is away, and that drawing goes on.
+// linkBanner says that the relay is away, and that drawing goes on; or that the link is too narrow.
 func (d *Desk) linkBanner() {
 	l := d.room.Link
 	if l.Connected || !l.Ever {
+		for _, c := range d.room.Cameras {
+			if l.Connected && c.Participant == d.camera && c.Online && c.Thin != "" {
+				d.warn(c.Thin)
+			}
+		}
 		return
 	}
-	p, r, s := &d.overlay, d.lay.picture, d.scale
 	words := fmt.Sprintf("Reconnecting for %s. Go on drawing: it is sent when the connection is back.", span(d.ago(l.Since)))
 	if n := d.cfg.Vitals().Pending; n > 0 {
 		words = fmt.Sprintf("Reconnecting for %s. Go on drawing: %d changes wait to be sent.", span(d.ago(l.Since)), n)
@@ -98,6 +102,12 @@ func (d *Desk) linkBanner() {
 	if l.Closed {
 		words = "Disconnected: " + cmp.Or(l.Reason, "the call was closed")
 	}
+	d.warn(words)
+}
+
+// warn writes words across the top of the picture.
+func (d *Desk) warn(words string) {
+	p, r, s := &d.overlay, d.lay.picture, d.scale
 	box := Rect{r.X0, r.Y0, r.X1, r.Y0 + 34*s}
 	p.box(color.NRGBA{122, 82, 6, 246}, box, 0)
 	p.centred(bright, box, words, 14, true)
