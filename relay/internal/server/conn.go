@@ -48,6 +48,8 @@ const (
 	queuedOut = 64
 	// goodbyeTime is how long a client has to hear why it is sent away.
 	goodbyeTime = time.Second
+	// mediaGrace is how long a failure of the media path waits for what the socket has to say.
+	mediaGrace = 250 * time.Millisecond
 )
 
 var (
@@ -113,7 +115,7 @@ func (c *conn) live(watch []string) error {
 	var err error
 	c.peer, err = sfu.NewPeer(sfu.PeerConfig{LinkConfig: sfu.LinkConfig{Participant: c.who.ID, Role: c.who.Role, Settings: c.s.media.settings(),
 		Rewrite: c.s.media.rewrite, Log: c.s.log, Now: c.s.cfg.Now, Pool: c.s.pool, Flush: c.s.media.flush,
-		OnUp: c.published, OnFail: c.fail, OnRung: c.rung}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
+		OnUp: c.published, OnFail: c.mediaFailed, OnRung: c.rung}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
 	if err != nil {
 		_ = c.ws.Close(websocket.StatusInternalError, "relay cannot open a peer connection")
 		return err
@@ -154,6 +156,12 @@ func (c *conn) end(cause error) {
 }
 
 var errLeft = errors.New("left")
+
+// mediaFailed ends the connection, unless the socket says within mediaGrace why: a client that leaves closes
+// the socket first and its channels right after, and two goroutines hear of it.
+func (c *conn) mediaFailed(err error) {
+	time.AfterFunc(mediaGrace, func() { c.fail(err) })
+}
 
 // goodbye tells the client why it is sent away, where it was the relay's decision.
 func (c *conn) goodbye(cause error) {
