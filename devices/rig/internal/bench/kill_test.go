@@ -43,7 +43,15 @@ func TestRelayKilled(t *testing.T) {
 		}
 	}
 	defer s.stop()
-	time.Sleep(9 * time.Second)
+	for begun := time.Now(); ; time.Sleep(100 * time.Millisecond) {
+		if r, _ := filepath.Glob(filepath.Join(s.data(), "recordings", room, "*", "*.mp4")); len(r) > 0 {
+			break
+		}
+		if time.Since(begun) > 30*time.Second {
+			t.Fatal("nothing is recorded after 30 s")
+		}
+	}
+	time.Sleep(7 * time.Second)
 	first := s.procs[0]
 	if err := first.cmd.Process.Signal(syscall.SIGKILL); err != nil {
 		t.Fatal(err)
