@@ -99,9 +99,15 @@ func Join(t testing.TB, cfg client.Config) *client.Client {
 // Eventually waits, generously, until something is so.
 func Eventually(t testing.TB, what string, so func() bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
+	Within(t, 20*time.Second, what, so)
+}
+
+// Within waits until something is so, and fails after most.
+func Within(t testing.TB, most time.Duration, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(most); !so(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("after 20 s still not: %s", what)
+			t.Fatalf("after %v still not: %s", most, what)
 		}
 	}
 }
