@@ -28,11 +28,14 @@ func (c *serve) BeforeResolve(k *kong.Kong, ctx *kong.Context) error {
 			names = append(names, f.Name)
 		}
 	}
-	file, err := config.Read(name, names)
+	file, err := config.Read(name, names, sectionNames())
 	if err != nil {
 		return err
 	}
 	if err := checkValues(file); err != nil {
+		return err
+	}
+	if c.sections, err = readSections(file); err != nil {
 		return err
 	}
 	given := map[string]bool{}
@@ -122,6 +125,7 @@ func printExample(k *kong.Kong, w io.Writer) error {
 			fmt.Fprintf(&b, "#%s:\n", f.Name)
 		}
 	}
+	b.WriteString(sectionsExample)
 	_, err := io.WriteString(w, b.String())
 	return err
 }

@@ -32,7 +32,8 @@ type serve struct {
 	Profile    string        `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
 	Verbose    bool          `short:"v" help:"Log more."`
 
-	place func(error) error // puts the place of a setting before an error about it
+	sections sections          `kong:"-"`
+	place    func(error) error // puts the place of a setting before an error about it
 }
 
 // gcPercent lets the garbage of a small heap grow to some tens of megabytes before it is collected: packets
@@ -72,6 +73,6 @@ func (c serve) run(ctx context.Context, drain <-chan struct{}, stdout, stderr io
 // server is the configuration in the server's words.
 func (c serve) server(log *slog.Logger) server.Config {
 	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
-		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log,
+		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log, Rooms: c.sections.rooms,
 		Limits: server.Limits{JoinsPerMinute: c.Joins, MessagesPerSecond: c.Messages, Connections: c.Conns}}
 }

@@ -18,8 +18,9 @@ const maxFile = 1 << 20
 
 // File is a configuration file that was read. A File of no name is empty.
 type File struct {
-	Name   string
-	values map[string]value
+	Name     string
+	values   map[string]value
+	sections map[string]section
 }
 
 type value struct {
@@ -27,9 +28,9 @@ type value struct {
 	line int
 }
 
-// Read reads a file. names are the settings that there are; a setting that is none of them is an error.
-// Every error names the file, and the line where there is one.
-func Read(name string, names []string) (*File, error) {
+// Read reads a file. names are the settings that there are, sections those that are lists; a setting that is none of
+// them is an error. Every error names the file, and the line where there is one.
+func Read(name string, names, sections []string) (*File, error) {
 	info, err := os.Stat(name)
 	if err == nil && info.Size() > maxFile {
 		err = fmt.Errorf("is larger than %d bytes", maxFile)
@@ -41,11 +42,11 @@ func Read(name string, names []string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuration %s: %w", name, err)
 	}
-	return parse(name, data, names)
+	return parse(name, data, names, sections)
 }
 
-func parse(name string, data []byte, names []string) (*File, error) {
-	f := &File{Name: name, values: map[string]value{}}
+func parse(name string, data []byte, names, sections []string) (*File, error) {
+	f := &File{Name: name, values: map[string]value{}, sections: map[string]section{}}
 	var doc yaml.Node
 	if err := yaml.Unmarshal(data, &doc); err != nil {
 		line, text := yamlError(err)
@@ -62,7 +63,11 @@ func parse(name string, data []byte, names []string) (*File, error) {
 		return nil, fmt.Errorf("%s:%d: want lines of the form \"name: value\"; relay config prints an example", name, root.Line)
 	}
 	for i := 0; i+1 < len(root.Content); i += 2 {
-		if err := f.take(root.Content[i], root.Content[i+1], names); err != nil {
+		take := func() error { return f.take(root.Content[i], root.Content[i+1], slices.Concat(names, sections)) }
+		if slices.Contains(sections, root.Content[i].Value) {
+			take = func() error { return f.takeSection(root.Content[i], root.Content[i+1]) }
+		}
+		if err := take(); err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", name, root.Content[i].Line, err)
 		}
 	}

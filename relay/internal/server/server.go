@@ -19,6 +19,7 @@ import (
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/limit"
 	"sightline/relay/internal/plant"
+	"sightline/relay/internal/policy"
 	"sightline/relay/internal/port"
 	"sightline/relay/internal/sfu"
 )
@@ -35,6 +36,7 @@ type Config struct {
 	TLSCert   string // PEM files; both or none
 	TLSKey    string
 	Limits    Limits
+	Rooms     policy.Rooms // what holds in which room
 
 	Log       *slog.Logger
 	Now       func() time.Time
