@@ -78,7 +78,7 @@ func (s *session) deliver(mu *sync.Mutex, to func(wire.Envelope)) func(webrtc.Da
 
 func (s *session) logged(e wire.Envelope) {
 	s.c.clock.saw(e.Time)
-	if e.From == s.welcome.Self.ID {
+	if e.From == s.c.Self().ID {
 		s.c.outbox.confirm(e.Msg)
 	}
 	if s.c.cfg.OnLog != nil {

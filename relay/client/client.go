@@ -23,6 +23,7 @@ type State string
 // The states of a client.
 const (
 	Connecting State = "connecting" // no session yet, or no more; the error says why, and it tries again
+	Waiting    State = "waiting"    // in the lobby: a moderator has to let the client in; the error says so in words
 	Connected  State = "connected"  // the log flows both ways
 	Closed     State = "closed"     // for good; the error says why, nil after Close
 )

@@ -1,6 +1,7 @@
 package client
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,7 +41,9 @@ func (c *Client) run(s *session, err error) {
 	for wait := backoff(0); ; wait = wait.next() {
 		if s != nil {
 			began := c.cfg.Now()
-			err = s.live(c.ctx)
+			if err = s.lobby(c.ctx); err == nil {
+				err = s.live(c.ctx)
+			}
 			c.leave(s)
 			if c.cfg.Now().Sub(began) > 5*time.Second {
 				wait = 0
@@ -81,7 +84,7 @@ func (b backoff) jittered() time.Duration {
 	return time.Duration(b)*3/4 + rand.N(time.Duration(b)/2)
 }
 
-// join opens the signalling socket and reads the welcome.
+// join opens the signalling socket and reads the welcome, or that the client is in the lobby.
 func (c *Client) join(ctx context.Context) (*session, error) {
 	address, err := socketURL(c.cfg.URL)
 	if err != nil {
@@ -100,17 +103,61 @@ func (c *Client) join(ctx context.Context) (*session, error) {
 		_ = ws.CloseNow()
 		return nil, fmt.Errorf("relay did not say welcome: %w", err)
 	}
-	m, err := wire.DecodeSignal(data)
-	if err != nil || m.Type != wire.SignalWelcome {
+	s := &session{c: c, ws: ws, slots: map[string]*slot{}}
+	if err := s.first(data); err != nil {
 		_ = ws.CloseNow()
-		return nil, fmt.Errorf("relay said %q in place of welcome: %w", m.Type, errors.Join(err, errors.New(m.Text)))
+		return nil, err
 	}
-	s := &session{c: c, ws: ws, welcome: m, slots: map[string]*slot{}}
+	return s, nil
+}
+
+// lobbySilence is how long the relay may say nothing to who waits in the lobby.
+const lobbySilence = 30 * time.Second
+
+// lobby waits until a moderator lets the client in, where the relay wants that.
+func (s *session) lobby(ctx context.Context) error {
+	for told := ""; s.waiting != ""; {
+		if s.waiting != told {
+			told = s.waiting
+			s.c.setState(Waiting, errors.New(told))
+		}
+		late, cancel := context.WithTimeout(ctx, lobbySilence)
+		_, data, err := s.ws.Read(late)
+		cancel()
+		if err == nil {
+			err = s.first(data)
+		} else {
+			err = fmt.Errorf("signalling socket: %w", err)
+		}
+		if err != nil {
+			_ = s.ws.CloseNow()
+			return err
+		}
+	}
+	return nil
+}
+
+// first takes what the relay says before anything else: welcome, wait, or go.
+func (s *session) first(data []byte) error {
+	m, err := wire.DecodeSignal(data)
+	s.waiting = ""
+	switch {
+	case err != nil:
+		return fmt.Errorf("relay did not say welcome: %w", err)
+	case m.Type == wire.SignalWaiting:
+		s.waiting = cmp.Or(m.Text, "waiting to be let in")
+		return nil
+	case m.Type == wire.SignalError && m.Code == wire.CodeRemoved:
+		return &JoinError{Status: http.StatusForbidden, Text: m.Text}
+	case m.Type != wire.SignalWelcome:
+		return fmt.Errorf("relay said %q in place of welcome: %s", m.Type, m.Text)
+	}
+	c := s.c
 	c.clock.begin(m.SessionTime, c.now())
 	c.mu.Lock()
 	c.self, c.room, c.session = *m.Self, m.Room, s
 	c.mu.Unlock()
-	return s, nil
+	return nil
 }
 
 func (c *Client) leave(s *session) {

@@ -14,12 +14,12 @@ import (
 	"sightline/relay/wire"
 )
 
-// session is one connection to the relay, from the welcome until it breaks: the signalling socket and
+// session is one connection to the relay, from its first word until it breaks: the signalling socket and
 // one PeerConnection. Client.run owns it.
 type session struct {
 	c       *Client
 	ws      *websocket.Conn
-	welcome wire.Signal
+	waiting string // in the lobby: the relay's words; empty once it has said welcome
 
 	ctx   context.Context
 	fail  context.CancelCauseFunc

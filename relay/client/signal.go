@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/coder/websocket"
 	"github.com/pion/webrtc/v4"
@@ -52,6 +53,9 @@ func (s *session) told(m wire.Signal) error {
 	err := fmt.Errorf("relay: %s (%s)", m.Text, m.Code)
 	if m.Code == wire.CodeReplaced {
 		return ErrReplaced
+	}
+	if m.Code == wire.CodeRemoved {
+		return &JoinError{Status: http.StatusForbidden, Text: m.Text}
 	}
 	if m.Msg == "" {
 		s.c.log.Warn("relay complains", "code", m.Code, "text", m.Text)

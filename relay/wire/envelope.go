@@ -54,6 +54,9 @@ const (
 	KindTag         = "tag"         // devices.Reading: the last value of a tag
 	KindAlarm       = "alarm"       // devices.Alarm
 	KindChat        = "chat"        // Chat
+	KindRoom        = "room"        // Room: whether it is locked
+	KindMuted       = "muted"       // Muted: what of a participant is not passed on; the ID is the participant's
+	KindLobby       = "lobby"       // Lobby: who asks to be let in, and the answer; the ID is the participant's
 	KindPose        = "pose"        // vision.PoseMessage, on the pose channel
 	KindPointer     = "pointer"     // annotate.Pointer, on the pointer channel
 	KindPing        = "ping"        // Ping, on the pointer channel, answered to its sender only
@@ -80,6 +83,38 @@ type Participant struct {
 	// Reason says why a participant is offline: left, lost.
 	Reason string `json:"reason,omitempty"`
 }
+
+// Room is the body of KindRoom, which only the relay writes.
+type Room struct {
+	Locked bool   `json:"locked"`
+	By     string `json:"by,omitempty"` // the moderator's name
+}
+
+// Muted is the body of KindMuted, which only the relay writes: what of a participant's it does not pass on.
+type Muted struct {
+	Audio bool   `json:"audio"`
+	Video bool   `json:"video"`
+	By    string `json:"by,omitempty"` // the moderator's name
+}
+
+// Lobby is the body of KindLobby, which only the relay writes.
+type Lobby struct {
+	State string `json:"state"` // LobbyWaiting and the others
+	Name  string `json:"name"`
+	Role  string `json:"role"`
+	By    string `json:"by,omitempty"` // the moderator's name, where one has answered
+	// Invitation is the ID of the one that was used.
+	Invitation string `json:"invitation,omitempty"`
+}
+
+// The states of somebody who asks to be let in.
+const (
+	LobbyWaiting  = "waiting"
+	LobbyAdmitted = "admitted" // may come in, also again
+	LobbyRefused  = "refused"
+	LobbyRemoved  = "removed" // was in the room; whoever comes with the same invitation asks again
+	LobbyGone     = "gone"    // went before there was an answer
+)
 
 // Watch is the body of KindWatch; the envelope's ID is the machine, "<area>/<machine>".
 type Watch struct {

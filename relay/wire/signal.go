@@ -12,6 +12,7 @@ type SignalType string
 //
 //	client  GET /ws, "Authorization: Bearer TOKEN" (a browser: /ws?token=TOKEN), and optionally a
 //	        "Sightline-Client" header (client=…) with a secret that lets it return as itself
+//	relay   waiting   a moderator has to let you in, in words for people; again every few seconds until then
 //	relay   welcome   who you are, which room, when its session began
 //	client  publish   the tracks the client will send, possibly none; again to add tracks
 //	relay   offer     SDP with every candidate, and what each media section is
@@ -28,7 +29,8 @@ const (
 	SignalOffer   SignalType = "offer"
 	SignalAnswer  SignalType = "answer"
 	SignalError   SignalType = "error"
-	SignalRung    SignalType = "rung" // the relay's: what of a track the client's link bears
+	SignalRung    SignalType = "rung"    // the relay's: what of a track the client's link bears
+	SignalWaiting SignalType = "waiting" // the relay's, before the welcome: the client is in the lobby
 )
 
 // The rungs of the ladder, from the top: what a receiver gets of a picture. Sound and marks come on all.
@@ -45,6 +47,7 @@ const (
 	CodeTooMany    = "too-many"    // they come faster than the relay lets one participant speak
 	CodeForbidden  = "forbidden"   // this role may not do that
 	CodeReplaced   = "replaced"    // the same client has joined again; this socket is closed
+	CodeRemoved    = "removed"     // a moderator has sent the client away, or not let it in; the socket is closed
 	CodeBadSDP     = "bad-sdp"     // the answer does not fit the offer; the socket is closed
 	CodeInternal   = "internal"    // the relay could not do it; its log says why
 	CodeClosing    = "closing"     // the relay is going down; come back
@@ -126,7 +129,7 @@ func (s Signal) Valid() error {
 		if s.SDP == "" {
 			return fmt.Errorf("%s without an sdp", s.Type)
 		}
-	case SignalError:
+	case SignalError, SignalWaiting:
 	case SignalRung:
 		if s.Participant == "" || s.Name == "" || s.Rung == "" {
 			return fmt.Errorf("rung without a participant, a name and a rung")

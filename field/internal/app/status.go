@@ -22,6 +22,8 @@ func (s *session) notices() []scene.Notice {
 		out = append(out, scene.Notice{Text: "Connecting to the relay" + because(err), Level: scene.Warning})
 	case st == client.Connecting:
 		out = append(out, scene.Notice{Text: "Connection lost, reconnecting; marks stay" + because(err), Level: scene.Urgent})
+	case st == client.Waiting:
+		out = append(out, scene.Notice{Text: "In the lobby" + because(err), Level: scene.Info})
 	case st == client.Connected:
 		out = append(out, s.company())
 	}

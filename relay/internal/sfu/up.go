@@ -39,6 +39,7 @@ type Up struct {
 	sinks    []Sink
 	group    group
 	received reception
+	muted    bool // nothing is written to the sinks
 
 	asked   atomic.Int64 // when a key frame was last asked for, unix ms
 	packets atomic.Int64
@@ -148,11 +149,13 @@ func (u *Up) forward(p *Packet) {
 	u.note(p)
 	u.mu.Lock()
 	gap := u.received.take(p.Header.SequenceNumber, p.Header.Timestamp, p.Arrived)
-	for _, s := range u.sinks {
-		s.Write(p)
-	}
-	if u.Kind == wire.Video {
-		u.group.take(p)
+	if !u.muted {
+		for _, s := range u.sinks {
+			s.Write(p)
+		}
+		if u.Kind == wire.Video {
+			u.group.take(p)
+		}
 	}
 	u.mu.Unlock()
 	if p.Header.Marker || u.Kind == wire.Audio {
