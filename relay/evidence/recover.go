@@ -1,0 +1,126 @@
+package evidence
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// ErrClosed says that a case needs no recovery.
+var ErrClosed = errors.New("the case is closed")
+
+// Recover closes a case that was left open: it cuts off what was not sealed any more, at most the last
+// commit, says so in the chain, and ends the case. cfg.About is taken from the case itself.
+func Recover(dir string, cfg WriterConfig, stamp func(text string) ([]byte, error)) error {
+	data, err := os.ReadFile(filepath.Join(dir, ChainFile))
+	if err != nil {
+		return fmt.Errorf("recover a case: %w", err)
+	}
+	chain, err := os.OpenFile(filepath.Join(dir, ChainFile), os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("recover a case: %w", err)
+	}
+	w := newWriter(dir, chain, cfg)
+	ended, err := w.resume(data)
+	if err == nil && ended {
+		err = ErrClosed
+	}
+	if err == nil {
+		err = w.recover(int64(len(data)), stamp)
+	}
+	return errors.Join(err, w.Close())
+}
+
+// resume takes over the records that are whole. ended says that the case has been closed.
+func (w *Writer) resume(data []byte) (ended bool, err error) {
+	for len(data) > 0 {
+		line, rest, whole := bytes.Cut(data, []byte("\n"))
+		if !whole {
+			break // it was being written
+		}
+		r, err := parseRecord(line)
+		if err != nil || r.N != w.n || r.Prev != w.prev {
+			return false, fmt.Errorf("line %d of the chain is damaged, and the case cannot be closed: verify it", w.n+1)
+		}
+		w.n, w.prev, w.size, data = w.n+1, hashOf(line), w.size+int64(len(line))+1, rest
+		w.manifest.take(r)
+		w.at = max(w.at, r.At)
+		if at, ok := r.wall(); ok {
+			w.wall = at
+		}
+		switch r.Kind {
+		case KindEnd:
+			ended = !r.Stamped
+		case KindStamp, KindUnstamped:
+			ended = true
+		case KindLogged:
+			if t, err := ParseCheckpoint(noteText(r.Logged.Checkpoint)); err == nil {
+				w.tree = t.N
+			}
+		}
+		w.sealed = r.Kind == KindLogged
+	}
+	if w.n == 0 || w.manifest.Case.ID == "" {
+		return false, errors.New("the chain has no beginning")
+	}
+	w.cfg.About = w.manifest.Case
+	return ended && w.sealed, nil
+}
+
+func (w *Writer) recover(chainSize int64, stamp func(text string) ([]byte, error)) error {
+	var cut []Cut
+	if chainSize > w.size {
+		if err := w.chain.Truncate(w.size); err != nil {
+			return err
+		}
+		cut = append(cut, Cut{ChainFile, chainSize - w.size})
+	}
+	entries, err := os.ReadDir(w.dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		c, err := w.cut(e)
+		if err != nil {
+			return err
+		}
+		if c.Bytes > 0 {
+			cut = append(cut, c)
+		}
+	}
+	// Session time is not known any more: it stands still at what was sealed last.
+	clock, at := w.cfg.Clock, w.at
+	w.cfg.Clock = func() (int64, time.Time) { _, wall := clock(); return at, wall }
+	_, wall := clock()
+	w.wall = wall.UTC().Round(0)
+	if err := os.Remove(filepath.Join(w.dir, ManifestFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := w.write(Record{Kind: KindRecovered, At: at, UTC: stampUTC(wall), Cut: cut, Why: "the relay ended without closing the case"}); err != nil {
+		return err
+	}
+	return w.end(stamp)
+}
+
+// cut takes off the end of a file what is not in the chain.
+func (w *Writer) cut(e os.DirEntry) (Cut, error) {
+	if e.Name() == ChainFile || e.Name() == ManifestFile || !e.Type().IsRegular() {
+		return Cut{}, nil
+	}
+	info, err := e.Info()
+	if err != nil {
+		return Cut{}, err
+	}
+	path, keep := filepath.Join(w.dir, e.Name()), w.manifest.size(e.Name())
+	c := Cut{e.Name(), info.Size() - keep}
+	switch {
+	case c.Bytes <= 0 && keep > 0:
+		return Cut{}, nil
+	case keep == 0:
+		return c, os.Remove(path)
+	}
+	return c, os.Truncate(path, keep)
+}
