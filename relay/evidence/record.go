@@ -87,7 +87,7 @@ type Track struct {
 	Participant string `json:"participant"`
 	Name        string `json:"name"` // of the participant
 	Role        string `json:"role"`
-	Track       string `json:"track"`     // its name
+	TrackName   string `json:"track"`
 	Kind        string `json:"kind"`      // audio or video
 	Codec       string `json:"codec"`     // MIME type
 	Timescale   int    `json:"timescale"` // of the file, per second

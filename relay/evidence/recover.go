@@ -124,3 +124,37 @@ func (w *Writer) cut(e os.DirEntry) (Cut, error) {
 	}
 	return c, os.Truncate(path, keep)
 }
+
+// tail is how much of a chain's end Ended reads: more than any end takes.
+const tail = 64 << 10
+
+// Ended says whether a case is closed, from the last lines of its chain alone.
+func Ended(dir string) (bool, error) {
+	f, err := os.Open(filepath.Join(dir, ChainFile))
+	if err != nil {
+		return false, err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return false, err
+	}
+	data := make([]byte, min(info.Size(), tail))
+	if _, err := f.ReadAt(data, info.Size()-int64(len(data))); err != nil {
+		return false, err
+	}
+	closing, stamped := 0, false
+	for line := range bytes.SplitAfterSeq(data, []byte("\n")) {
+		r, err := parseRecord(bytes.TrimSuffix(line, []byte("\n")))
+		if err != nil || !bytes.HasSuffix(line, []byte("\n")) {
+			closing = 0
+			continue
+		}
+		if r.Kind == KindEnd {
+			closing, stamped = 1, r.Stamped
+		} else if closing > 0 {
+			closing++
+		}
+	}
+	return closing == 3 && !stamped || closing == 6, nil
+}

@@ -57,6 +57,9 @@ const (
 	KindRoom        = "room"        // Room: whether it is locked
 	KindMuted       = "muted"       // Muted: what of a participant is not passed on; the ID is the participant's
 	KindLobby       = "lobby"       // Lobby: who asks to be let in, and the answer; the ID is the participant's
+	KindConsent     = "consent"     // Consent: to being recorded; the ID is the participant's
+	KindPrivacy     = "privacy"     // Privacy: the recording is to pause, or to go on; the ID is "session"
+	KindRecorded    = "recorded"    // Recorded: whether the room is recorded now, from the relay alone; the ID is "session"
 	KindPose        = "pose"        // vision.PoseMessage, on the pose channel
 	KindPointer     = "pointer"     // annotate.Pointer, on the pointer channel
 	KindPing        = "ping"        // Ping, on the pointer channel, answered to its sender only
@@ -119,6 +122,34 @@ const (
 // Watch is the body of KindWatch; the envelope's ID is the machine, "<area>/<machine>".
 type Watch struct {
 	On bool `json:"on"`
+}
+
+// Consent is the body of KindConsent. The relay asks, where the room's policy wants it; the participant answers
+// under its own ID. Nothing of a participant is recorded before the answer is ConsentGiven.
+type Consent struct {
+	State string `json:"state"` // ConsentAsked, ConsentGiven or ConsentRefused
+	Text  string `json:"text,omitempty"`
+}
+
+// The states of a consent.
+const (
+	ConsentAsked   = "asked"
+	ConsentGiven   = "given"
+	ConsentRefused = "refused"
+)
+
+// Privacy is the body of KindPrivacy.
+type Privacy struct {
+	On  bool   `json:"on"` // nothing is recorded while it is
+	Why string `json:"why,omitempty"`
+}
+
+// Recorded is the body of KindRecorded: what a recording sign shows.
+type Recorded struct {
+	On     bool   `json:"on"`
+	Paused bool   `json:"paused,omitempty"`
+	Who    string `json:"who,omitempty"` // paused it: a participant's ID
+	Why    string `json:"why,omitempty"`
 }
 
 // Chat is the body of KindChat.

@@ -1,51 +1,111 @@
 package record
 
 import (
-	"bufio"
-	"errors"
-	"os"
-	"sync"
+	"encoding/json"
+	"fmt"
+	"time"
 
+	"sightline/relay/evidence"
 	"sightline/relay/wire"
 )
 
-// logFile is log.jsonl: one envelope a line.
-type logFile struct {
-	mu   sync.Mutex
-	file *os.File
-	buf  *bufio.Writer
+// message writes a message of the room log down, where people allow it, and acts on those that are about
+// the recording itself.
+func (r *Recording) message(e wire.Envelope) error {
+	defer r.written.Store(e.Seq)
+	switch e.Kind {
+	case wire.KindParticipant:
+		r.meet(e)
+	case wire.KindConsent:
+		r.consent(e)
+	case wire.KindPrivacy:
+		r.privacy(e)
+	default:
+		if !r.may(e.From) {
+			return nil
+		}
+	}
+	return r.append(e)
 }
 
-func (l *logFile) open(path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
-	l.file, l.buf = f, bufio.NewWriterSize(f, 64<<10)
-	return err
-}
-
-func (l *logFile) write(e wire.Envelope) error {
+// append puts an envelope at the end of the log.
+func (r *Recording) append(e wire.Envelope) error {
 	data, err := e.Encode()
 	if err != nil {
 		return err
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.file == nil {
-		return os.ErrClosed
+	now := r.cfg.Time(r.cfg.Now())
+	if err := r.case_.Append(evidence.Chunk{File: evidence.LogFile, Data: append(data, '\n'), From: now, To: now, Items: 1}); err != nil {
+		r.lose(evidence.LogFile, now, err)
+		return nil
 	}
-	_, err = l.buf.Write(append(data, '\n'))
-	return err
+	r.regain(evidence.LogFile, now)
+	return nil
 }
 
-func (l *logFile) flush() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Flush()
+// sampleEvery is the pause between two kept poses, or pointers, of a sender.
+const sampleEvery = 100 * time.Millisecond
+
+// Sample keeps some of the poses and pointers. It does not block on the disk.
+func (r *Recording) Sample(e wire.Envelope) {
+	now := r.cfg.Now()
+	key := e.Kind + " " + e.From
+	r.mu.Lock()
+	early := now.Sub(r.sampled[key]) < sampleEvery
+	if !early {
+		r.sampled[key] = now
+	}
+	r.mu.Unlock()
+	if early || !r.may(e.From) {
+		return
+	}
+	if err := r.append(e); err != nil {
+		r.cfg.Log.Warn("sample is not recorded", "room", r.cfg.Room, "error", err)
+	}
 }
 
-func (l *logFile) close() error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	err := errors.Join(l.buf.Flush(), l.file.Sync(), l.file.Close())
-	l.file = nil
-	return err
+// followLog writes the log down: the state of the room at the start, then all that comes.
+func (r *Recording) followLog() {
+	err := r.cfg.Follow(r.ctx, r.cfg.Room, r.message)
+	if err != nil && r.ctx.Err() == nil {
+		r.fault(evidence.LogFile, fmt.Sprintf("the log is not recorded any more: %v", err))
+	}
 }
+
+// loss is what could not wait for the disk any more.
+type loss struct{ from, to int64 } // session time, µs
+
+// lose notes that something is not recorded, and tells people when that begins.
+func (r *Recording) lose(what string, now int64, err error) {
+	r.mu.Lock()
+	l := r.losses[what]
+	if l == nil {
+		l = &loss{from: now}
+		r.losses[what] = l
+	}
+	first := l.to == 0
+	l.to = now
+	r.mu.Unlock()
+	if first {
+		r.fault(what, fmt.Sprintf("%s is not recorded for now: %v", what, err))
+	}
+}
+
+// regain writes the end of a loss into the chain.
+func (r *Recording) regain(what string, now int64) {
+	r.mu.Lock()
+	l := r.losses[what]
+	delete(r.losses, what)
+	r.mu.Unlock()
+	if l == nil {
+		return
+	}
+	r.case_.Note(evidence.Record{Kind: evidence.KindGap, Gap: &evidence.Gap{What: what, From: l.from, To: max(l.to, now), Who: "relay",
+		Why: evidence.ErrBehind.Error()}})
+	r.fault(what, fmt.Sprintf("%s is recorded again; %s are missing", what, time.Duration(now-l.from)*time.Microsecond))
+}
+
+// state tells the room whether it is recorded.
+func (r *Recording) state(s wire.Recorded) { r.cfg.Tell(wire.KindRecorded, "session", s) }
+
+func body[T any](e wire.Envelope) (v T, ok bool) { return v, json.Unmarshal(e.Body, &v) == nil }

@@ -1,182 +1,144 @@
 package record
 
 import (
-	"bufio"
-	"errors"
+	"bytes"
 	"fmt"
-	"os"
-	"strings"
 
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/mp4"
 
+	"sightline/relay/evidence"
 	"sightline/relay/internal/media"
 )
 
 // movie is one fragmented MP4 with one track, and the table of its frames. Its time is session time from
 // the beginning of the recording on. One goroutine uses it.
 type movie struct {
-	codec     string
-	timescale int64
-	start     int64 // session time of time 0, µs
-	file      *os.File
-	frames    *os.File
-	table     *bufio.Writer
+	case_  *evidence.Writer
+	about  evidence.Track
+	format format
+	start  int64 // session time of time 0, µs
 
 	part    uint32
-	ready   []*fmp4.Sample // whose durations are known
-	base    int64          // decoding time of the first of ready
-	held    *fmp4.Sample   // the latest: its duration is known when the next comes
-	heldAt  int64
+	offset  int64   // of the next fragment
+	index   int     // of the next frame
+	ready   []frame // whose durations are known
+	base    int64   // decoding time of the first of ready
+	held    *frame  // the latest: its duration is known when the next comes
 	lastDur int64
-	index   int
 }
 
-// errFrame says that a frame is left out: it is not what its codec says.
-var errFrame = errors.New("frame is not valid H.264")
+// frame is a sample, and its name.
+type frame struct {
+	*fmp4.Sample
+	at       int64 // of the file's timescale
+	captured int64
+}
 
-func canRecord(codec string) bool { return codec == media.H264 || codec == media.Opus }
-
-// newMovie makes path.mp4 and path.frames.csv for a track that begins with u.
-func newMovie(path, codec string, u media.Unit, start int64) (*movie, error) {
-	m := &movie{codec: codec, timescale: 90000, start: start, lastDur: 3000}
-	var track mp4.Codec
-	if codec == media.Opus {
-		track = &mp4.CodecOpus{ChannelCount: 2}
-		m.timescale, m.lastDur = 48000, 960
-	} else {
-		sps, pps := parameterSets(u)
-		if sps == nil || pps == nil {
-			return nil, errFrame
-		}
-		track = &mp4.CodecH264{SPS: sps, PPS: pps}
-	}
-	var head seekablebuffer.Buffer
-	init := fmp4.Init{Tracks: []*fmp4.InitTrack{{ID: 1, TimeScale: uint32(m.timescale), Codec: track}}}
-	if err := init.Marshal(&head); err != nil {
-		return nil, fmt.Errorf("begin the file: %w", err)
-	}
-	var err error
-	if m.file, err = create(path + ".mp4"); err != nil {
+// newMovie begins the files of a track, whose first frame is of that session time.
+func newMovie(w *evidence.Writer, about evidence.Track, f format, start, at int64) (*movie, error) {
+	head, err := f.head()
+	if err != nil {
 		return nil, err
 	}
-	if m.frames, err = create(path + ".frames.csv"); err != nil {
-		return nil, errors.Join(err, m.file.Close())
+	about.Width, about.Height, about.Timescale = f.width, f.height, f.timescale
+	m := &movie{case_: w, about: about, format: f, start: start, offset: int64(len(head)), lastDur: int64(f.timescale) / 50}
+	w.Note(evidence.Record{Kind: evidence.KindTrack, Track: &about})
+	err = w.Append(evidence.Chunk{File: about.File, Data: head, From: at, To: at},
+		evidence.Chunk{File: about.Table, Data: []byte(evidence.TableHead + "\n"), From: at, To: at})
+	if err != nil {
+		return nil, err
 	}
-	m.table = bufio.NewWriter(m.frames)
-	_, err = m.table.WriteString("index,captured_us,session_us,key\n")
-	if err == nil {
-		_, err = m.file.Write(head.Bytes())
-	}
-	return m, err
-}
-
-func create(path string) (*os.File, error) {
-	return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	return m, nil
 }
 
 // write takes a frame that was captured at that session time.
 func (m *movie) write(u media.Unit, session int64) error {
-	s, err := m.sample(u)
+	s, err := sampleOf(m.about.Codec, u)
 	if err != nil {
 		return err
 	}
-	at := max((session-m.start)*m.timescale/1_000_000, 0)
+	f := &frame{Sample: s, captured: u.Captured, at: max((session-m.start)*int64(m.format.timescale)/1_000_000, 0)}
 	if m.held != nil {
-		at = max(at, m.heldAt+1)
-		m.settle(at)
+		f.at = max(f.at, m.held.at+1)
+		m.settle(f.at)
+	} else {
+		f.at = max(f.at, m.base)
 	}
-	m.held, m.heldAt = s, at
-	key := 0
-	if u.Key {
-		key = 1
+	m.held = f
+	if f.at-m.base >= int64(m.format.timescale)/2 && len(m.ready) > 0 {
+		return m.flush()
 	}
-	_, err = fmt.Fprintf(m.table, "%d,%d,%d,%d\n", m.index, u.Captured, session, key)
-	m.index++
-	if m.heldAt-m.base >= m.timescale && len(m.ready) > 0 {
-		return errors.Join(err, m.flush())
-	}
-	return err
+	return nil
 }
 
-// settle gives the held sample its duration: it lasts until the next begins.
+// settle gives the held frame its duration: it lasts until the next begins.
 func (m *movie) settle(next int64) {
-	m.lastDur = min(next-m.heldAt, 1<<31)
+	m.lastDur = min(next-m.held.at, 1<<31)
 	m.held.Duration = uint32(m.lastDur)
 	if len(m.ready) == 0 {
-		m.base = m.heldAt
+		m.base = m.held.at
 	}
-	m.ready = append(m.ready, m.held)
+	m.ready = append(m.ready, *m.held)
 	m.held = nil
 }
 
-func (m *movie) sample(u media.Unit) (*fmp4.Sample, error) {
-	if m.codec == media.Opus {
-		return &fmp4.Sample{Payload: u.Data}, nil
-	}
-	var nalus h264.AnnexB
-	if err := nalus.Unmarshal(u.Data); err != nil {
-		return nil, errFrame
-	}
-	s := &fmp4.Sample{}
-	if err := s.FillH264(0, nalus); err != nil {
-		return nil, errFrame
-	}
-	s.IsNonSyncSample = !u.Key
-	return s, nil
-}
+// session is the session time of a time of the file, µs.
+func (m *movie) session(at int64) int64 { return m.start + at*1_000_000/int64(m.format.timescale) }
 
-// flush writes what is ready as one part, which plays from then on.
+// flush gives what is ready to the case as one fragment, which plays from then on. Where it cannot be taken,
+// it is let go.
 func (m *movie) flush() error {
 	if len(m.ready) == 0 {
-		return m.table.Flush()
+		return nil
 	}
-	m.part++
-	var out seekablebuffer.Buffer
-	part := fmp4.Part{SequenceNumber: m.part, Tracks: []*fmp4.PartTrack{{ID: 1, BaseTime: uint64(m.base), Samples: m.ready}}}
-	if err := part.Marshal(&out); err != nil {
-		return fmt.Errorf("write a part: %w", err)
-	}
+	ready := m.ready
 	m.ready = nil
-	_, err := m.file.Write(out.Bytes())
-	return errors.Join(err, m.table.Flush())
+	fragment, err := m.fragment(ready)
+	if err != nil {
+		return err
+	}
+	at := m.offset + int64(len(fragment)) // the samples are the end of a fragment
+	for _, f := range ready {
+		at -= int64(len(f.Payload))
+	}
+	var table bytes.Buffer
+	for i, f := range ready {
+		row := evidence.Frame{Captured: f.captured, Session: m.session(f.at), Key: !f.IsNonSyncSample, Offset: at, Size: len(f.Payload)}
+		table.WriteString(row.Row(m.index+i) + "\n")
+		at += int64(len(f.Payload))
+	}
+	from, to := m.session(ready[0].at), m.session(ready[len(ready)-1].at)
+	err = m.case_.Append(evidence.Chunk{File: m.about.File, Data: fragment, From: from, To: to, Items: len(ready)},
+		evidence.Chunk{File: m.about.Table, Data: table.Bytes(), From: from, To: to, Items: len(ready)})
+	if err != nil {
+		m.base = ready[len(ready)-1].at + 1
+		return err
+	}
+	m.part, m.offset, m.index = m.part+1, m.offset+int64(len(fragment)), m.index+len(ready)
+	return nil
 }
 
+func (m *movie) fragment(ready []frame) ([]byte, error) {
+	samples := make([]*fmp4.Sample, 0, len(ready))
+	for _, f := range ready {
+		samples = append(samples, f.Sample)
+	}
+	var out seekablebuffer.Buffer
+	part := fmp4.Part{SequenceNumber: m.part + 1, Tracks: []*fmp4.PartTrack{{ID: 1, BaseTime: uint64(m.base), Samples: samples}}}
+	if err := part.Marshal(&out); err != nil {
+		return nil, fmt.Errorf("write a fragment: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// close writes the last frames.
 func (m *movie) close() error {
 	if m.held != nil {
-		m.settle(m.heldAt + m.lastDur)
+		m.settle(m.held.at + m.lastDur)
 	}
-	return errors.Join(m.flush(), m.file.Sync(), m.file.Close(), m.frames.Close())
+	return m.flush()
 }
 
-// parameterSets returns the SPS and PPS of a key frame.
-func parameterSets(u media.Unit) (sps, pps []byte) {
-	var nalus h264.AnnexB
-	if nalus.Unmarshal(u.Data) != nil {
-		return nil, nil
-	}
-	for _, n := range nalus {
-		switch h264.NALUType(n[0] & 0x1f) {
-		case h264.NALUTypeSPS:
-			sps = n
-		case h264.NALUTypePPS:
-			pps = n
-		}
-	}
-	return sps, pps
-}
-
-// pictureSize returns the size that a key frame sets, or nothing.
-func pictureSize(codec string, u media.Unit) string {
-	if !u.Key || !strings.HasPrefix(codec, "video/") {
-		return ""
-	}
-	sps, _ := parameterSets(u)
-	var s h264.SPS
-	if sps == nil || s.Unmarshal(sps) != nil {
-		return ""
-	}
-	return fmt.Sprintf("%dx%d", s.Width(), s.Height())
-}
+// pause ends the last frame: what comes next is later.
+func (m *movie) pause() error { return m.close() }

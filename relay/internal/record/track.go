@@ -3,13 +3,13 @@ package record
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
 
 	"github.com/pion/rtp"
 
+	"sightline/relay/evidence"
 	"sightline/relay/internal/media"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
@@ -36,7 +36,7 @@ type track struct {
 	reorder  media.Reorder
 	assemble *media.Assembler
 	file     *movie
-	size     string // of the picture, by its parameter sets
+	waiting  bool // for a key frame, after something was let go
 	arrived  time.Time
 	told     int64
 	failed   bool
@@ -45,7 +45,7 @@ type track struct {
 
 func newTrack(r *Recording, up *sfu.Up, who wire.Participant) *track {
 	return &track{rec: r, up: up, who: who, name: fileName(who.Name) + "-" + fileName(up.Name),
-		queue: make(chan *sfu.Packet, queued), assemble: media.NewAssembler(up.Codec, captureExtension),
+		queue: make(chan *sfu.Packet, queued), waiting: true, assemble: media.NewAssembler(up.Codec, captureExtension),
 		reorder: media.Reorder{Patience: patience}}
 }
 
@@ -63,14 +63,18 @@ func (t *track) Write(p *sfu.Packet) {
 	}
 }
 
+// flushEvery is how long a frame waits for its fragment at most; with commitEvery and patience it bounds what a
+// crash costs to less than two seconds.
+const flushEvery = 500 * time.Millisecond
+
 // run writes until the track or the recording ends.
 func (t *track) run() {
 	defer t.finish()
 	if !canRecord(t.up.Codec) {
-		t.rec.fault(t.name, fmt.Sprintf("track %s of %s is not recorded: codec %s; H.264 and Opus are", t.up.Name, t.who.Name, t.up.Codec))
+		t.rec.fault(t.name, fmt.Sprintf("track %s of %s is not recorded: codec %s; H.264, VP8, VP9, AV1 and Opus are", t.up.Name, t.who.Name, t.up.Codec))
 		return
 	}
-	tick := time.NewTicker(time.Second)
+	tick := time.NewTicker(flushEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -80,6 +84,9 @@ func (t *track) run() {
 			t.count()
 			if t.file != nil {
 				t.check(t.file.flush())
+			}
+			if t.waiting {
+				t.up.RequestKey()
 			}
 		case <-t.up.Done():
 			t.drain()
@@ -140,36 +147,69 @@ func (t *track) write(u media.Unit) {
 		return
 	}
 	session := t.rec.sessionOf(t.who.ID, u.Captured, t.arrived)
-	if size := pictureSize(t.up.Codec, u); size != "" && size != t.size {
-		if t.file != nil {
-			t.check(t.file.close())
-			t.file = nil
-		}
-		t.size = size
+	if !t.rec.may(t.who.ID) {
+		t.withhold()
+		return
+	}
+	if t.waiting && !u.Key {
+		return
+	}
+	if u.Key && (t.file == nil || t.up.Codec != media.Opus) && !t.fits(u, session) {
+		return
 	}
 	if t.file == nil {
-		if !u.Key {
-			return
-		}
-		file, err := newMovie(t.rec.path(t.name), t.up.Codec, u, t.rec.start)
-		if t.check(err); err != nil {
-			return
-		}
-		t.file = file
+		return
 	}
+	t.waiting = false
 	t.check(t.file.write(u, session))
 }
 
-// check gives the track up at the first error of the disk's. A frame that is none is left out.
+// withhold lets a frame go that people do not want recorded. The next to be recorded is a key frame.
+func (t *track) withhold() {
+	if t.file != nil && !t.waiting {
+		t.check(t.file.pause())
+	}
+	t.waiting = true
+}
+
+// fits sees that there is a file that a key frame goes into.
+func (t *track) fits(u media.Unit, session int64) bool {
+	f, err := formatOf(t.up.Codec, u)
+	if err != nil {
+		t.check(err)
+		return false
+	}
+	if t.file != nil && t.file.format.sameAs(f) {
+		return true
+	}
+	if t.file != nil {
+		t.check(t.file.close())
+		t.file = nil
+	}
+	name := t.rec.name(t.name)
+	about := evidence.Track{File: name + ".mp4", Table: name + ".frames.csv", Participant: t.who.ID, Name: t.who.Name, Role: t.who.Role,
+		TrackName: t.up.Name, Kind: t.up.Kind, Codec: t.up.Codec}
+	t.file, err = newMovie(t.rec.case_, about, f, t.rec.start, max(session, t.rec.start))
+	t.check(err)
+	return err == nil
+}
+
+// check takes what became of a frame. One that is none is left out; where the disk cannot take any more, frames
+// are let go until it can.
 func (t *track) check(err error) {
-	if errors.Is(err, errFrame) {
+	what, now := t.name, t.rec.cfg.Time(t.arrived)
+	switch {
+	case err == nil:
+		t.rec.regain(what, now)
+	case errors.Is(err, errFrame):
 		if !t.odd {
 			t.odd = true
-			t.rec.fault(t.name, fmt.Sprintf("frames of track %s of %s are left out: %v", t.up.Name, t.who.Name, err))
+			t.rec.fault(t.name, fmt.Sprintf("frames of track %s of %s are left out: they are not valid %s", t.up.Name, t.who.Name, t.up.Codec))
 		}
-		return
-	}
-	if err != nil && !t.failed {
+	case errors.Is(err, evidence.ErrBehind):
+		t.rec.lose(what, now, err)
+		t.waiting = true
+	case !t.failed:
 		t.failed = true
 		t.rec.fault(t.name, fmt.Sprintf("track %s of %s is not recorded any more: %v", t.up.Name, t.who.Name, err))
 	}
@@ -188,15 +228,15 @@ func (t *track) count() {
 	t.told = now
 }
 
-// path returns a file of that name that is not there yet, without its ending.
-func (r *Recording) path(name string) string {
+// name returns a name that no file has yet.
+func (r *Recording) name(name string) string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.names[name]++
 	if n := r.names[name]; n > 1 {
 		name = fmt.Sprintf("%s-%d", name, n)
 	}
-	return filepath.Join(r.dir, name)
+	return name
 }
 
 // offset relates a publisher's clock to session time: the least that any of its frames took to come.

@@ -1,22 +1,16 @@
 package server_test
 
 import (
-	"bufio"
-	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
-	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
-
 	"sightline/relay/client"
-	"sightline/relay/internal/record"
+	"sightline/relay/evidence"
 	"sightline/relay/internal/relaytest"
 	"sightline/relay/wire"
 )
@@ -51,20 +45,67 @@ func TestRecordingOutlivesAKill(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(5 * time.Second)
+	killed := time.Now()
 	p.Kill()
 	close(stop)
 	<-done
 	camera.Stop()
 
 	dir := one(t, filepath.Join(data, "recordings", "hall", "*"))
-	checkMovie(t, one(t, filepath.Join(dir, "Tom__王-camera.mp4")), camera)
-	checkLog(t, dir, field.Self().ID)
-	for _, name := range []string{"camera", "mic"} {
-		path := one(t, filepath.Join(dir, "Tom__王-"+name+".mp4"))
-		if seconds := probe(t, path); seconds < 2.5 || seconds > 6 {
-			t.Errorf("%s plays for %.2f s; 5 s were sent", filepath.Base(path), seconds)
+	key := sealKey(t, data)
+	if r := verify(t, dir, key); r.Proven || len(r.Faults) != 1 || r.Faults[0].Kind != evidence.NotClosed {
+		t.Errorf("before recovery: %+v", r.Faults)
+	}
+	again := relaytest.StartProcess(t, data, "127.0.0.1:0")
+	again.Kill()
+	r := verify(t, dir, key)
+	if !r.Proven || r.ClosedBy != "recovery" {
+		t.Errorf("after recovery: %+v", r)
+	}
+	c := open(t, dir)
+	if lost := killed.Sub(time.UnixMicro(c.Manifest.Case.SessionBegan + c.Manifest.To)); lost > 2*time.Second {
+		t.Errorf("%v are lost", lost)
+	}
+	checkLog(t, c, field.Self().ID)
+	if len(c.Manifest.Tracks) != 2 {
+		t.Fatalf("%+v", c.Manifest.Tracks)
+	}
+	for _, track := range c.Manifest.Tracks {
+		if track.TrackName == "camera" {
+			checkMovie(t, c, track, camera)
+		}
+		if seconds := probe(t, filepath.Join(dir, track.File)); seconds < 2.5 || seconds > 6 {
+			t.Errorf("%s plays for %.2f s; 5 s were sent", track.File, seconds)
 		}
 	}
+}
+
+func sealKey(t *testing.T, data string) string {
+	t.Helper()
+	key, err := os.ReadFile(filepath.Join(data, "seal", "key.pub"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(key)
+}
+
+func verify(t *testing.T, path, key string) *evidence.Report {
+	t.Helper()
+	r, err := evidence.Verify(path, evidence.VerifyConfig{Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func open(t *testing.T, path string) *evidence.Case {
+	t.Helper()
+	c, err := evidence.Open(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
 }
 
 func one(t *testing.T, pattern string) string {
@@ -76,92 +117,34 @@ func one(t *testing.T, pattern string) string {
 	return found[0]
 }
 
-// checkMovie compares every frame with what the camera sent under the name that the table gives it.
-func checkMovie(t *testing.T, path string, camera *relaytest.Camera) {
+// checkMovie compares every frame with what the camera sent under its name.
+func checkMovie(t *testing.T, c *evidence.Case, track evidence.TrackFile, camera *relaytest.Camera) {
 	t.Helper()
-	data, err := os.ReadFile(path)
+	frames, err := c.Frames(track.Track)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var parts fmp4.Parts
-	if err := parts.Unmarshal(data); err != nil {
-		t.Fatal(err)
-	}
-	rows := table(t, strings.TrimSuffix(path, ".mp4")+".frames.csv")
-	n := 0
-	var at, began int64
-	for _, part := range parts {
-		at = int64(part.Tracks[0].BaseTime)
-		for _, s := range part.Tracks[0].Samples {
-			row := rows[n]
-			nalus, err := s.GetH264()
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := h264.AnnexB(nalus).Marshal()
-			if err != nil || string(got) != string(camera.Sent(row.captured)) {
-				t.Fatalf("frame %d, captured %d: %d bytes, not as sent (%v)", n, row.captured, len(got), err)
-			}
-			if began == 0 {
-				began = row.session - at*1e6/90000
-			}
-			if off := row.session - began - at*1e6/90000; off < -100 || off > 100 {
-				t.Fatalf("frame %d is at %d of 90000, %d µs from its session time", n, at, off)
-			}
-			at += int64(s.Duration)
-			n++
+	for i, f := range frames {
+		got, err := c.Data(track.Track, f)
+		if err != nil || string(got) != string(camera.Sent(f.Captured)) {
+			t.Fatalf("frame %d, captured %d: %d bytes, not as sent (%v)", i, f.Captured, len(got), err)
 		}
 	}
-	if n < 75 {
-		t.Errorf("%d frames were recorded of %d", n, camera.Count())
+	if len(frames) < 75 {
+		t.Errorf("%d frames were recorded of %d", len(frames), camera.Count())
 	}
 }
 
-type row struct{ captured, session int64 }
-
-func table(t *testing.T, path string) []row {
+func checkLog(t *testing.T, c *evidence.Case, self string) {
 	t.Helper()
-	data, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var rows []row
-	for i, line := range strings.Split(strings.TrimSpace(string(data)), "\n")[1:] {
-		f := strings.Split(line, ",")
-		if len(f) != 4 || f[0] != strconv.Itoa(i) {
-			t.Fatalf("line %q", line)
-		}
-		captured, _ := strconv.ParseInt(f[1], 10, 64)
-		session, _ := strconv.ParseInt(f[2], 10, 64)
-		rows = append(rows, row{captured, session})
-	}
-	return rows
-}
-
-func checkLog(t *testing.T, dir, self string) {
-	t.Helper()
-	f, err := os.Open(filepath.Join(dir, "log.jsonl"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
 	seen := map[string]bool{}
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		e, err := wire.Decode(lines.Bytes())
-		if err != nil {
-			t.Fatalf("%s: %v", lines.Bytes(), err)
-		}
-		seen[e.Kind+" "+e.From] = true
+	if err := c.Log(func(e wire.Envelope) error { seen[e.Kind+" "+e.From] = true; return nil }); err != nil {
+		t.Fatal(err)
 	}
-	for _, want := range []string{"participant relay", "mark " + self, "pose " + self} {
+	for _, want := range []string{"participant relay", "recorded relay", "mark " + self, "pose " + self} {
 		if !seen[want] {
 			t.Errorf("log.jsonl has no %s: %v", want, seen)
 		}
-	}
-	var about record.About
-	data, err := os.ReadFile(filepath.Join(dir, "recording.json"))
-	if err != nil || json.Unmarshal(data, &about) != nil || about.Room != "hall" || about.SessionBegan == 0 {
-		t.Errorf("recording.json: %s, %v", data, err)
 	}
 }
 

@@ -4,12 +4,9 @@ package server
 
 import (
 	"context"
-	"fmt"
-	"path/filepath"
 	"sync"
 	"time"
 
-	"sightline/relay/internal/audit"
 	"sightline/relay/internal/record"
 	"sightline/relay/internal/room"
 	"sightline/relay/internal/sfu"
@@ -28,7 +25,7 @@ type rooms struct {
 
 type openRoom struct {
 	*room.Room
-	recording *record.Recording
+	recording *record.Recording // nil: the room is not recorded
 	users     int
 	timer     *time.Timer // closes the room when nobody has come back
 }
@@ -151,9 +148,8 @@ func (r *rooms) list() []room.Status {
 }
 
 func (s *Server) closeRoom(o *openRoom) {
-	o.recording.Close()
+	s.endRecording(o)
 	o.Room.Close()
-	s.note(audit.Event{What: audit.RecordingEnded, Room: o.Name(), Detail: o.recording.Dir()})
 }
 
 // openRoom brings a room back from its log and begins its recording.
@@ -168,20 +164,24 @@ func (s *Server) openRoom(ctx context.Context, name string) (*openRoom, error) {
 	if err != nil {
 		return nil, err
 	}
-	o.recording, err = record.Start(record.Config{Dir: filepath.Join(s.cfg.Data, "recordings"), Room: name, Began: began,
-		Time: o.TimeOf, Now: s.cfg.Now, Log: s.log, Follow: s.bus.Follow, Head: o.Head,
-		Report: func(id string, f record.Fault) { o.Report(room.KindRecording, id, f) }})
-	if err != nil {
+	if err := s.beginRecording(o); err != nil {
 		o.Room.Close()
-		return nil, fmt.Errorf("room %s: %w", name, err)
+		return nil, err
 	}
-	s.note(audit.Event{What: audit.RecordingBegan, Room: name, Detail: o.recording.Dir()})
-	s.log.Info("room is open", "room", name, "recording", o.recording.Dir())
 	return o, nil
 }
 
 // late is a room's recorder, which begins after the room. Nobody has joined before it has.
 type late struct{ o *openRoom }
 
-func (l late) Track(up *sfu.Up, who wire.Participant) { l.o.recording.Track(up, who) }
-func (l late) Sample(e wire.Envelope)                 { l.o.recording.Sample(e) }
+func (l late) Track(up *sfu.Up, who wire.Participant) {
+	if l.o.recording != nil {
+		l.o.recording.Track(up, who)
+	}
+}
+
+func (l late) Sample(e wire.Envelope) {
+	if l.o.recording != nil {
+		l.o.recording.Sample(e)
+	}
+}

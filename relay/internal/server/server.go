@@ -21,6 +21,7 @@ import (
 	"sightline/relay/internal/plant"
 	"sightline/relay/internal/policy"
 	"sightline/relay/internal/port"
+	"sightline/relay/internal/seal"
 	"sightline/relay/internal/sfu"
 )
 
@@ -36,6 +37,7 @@ type Config struct {
 	TLSCert   string // PEM files; both or none
 	TLSKey    string
 	Limits    Limits
+	Recording Recording
 	Rooms     policy.Rooms // what holds in which room
 
 	Log       *slog.Logger
@@ -50,6 +52,7 @@ type Server struct {
 	log    *slog.Logger
 	auth   *auth.Authority
 	audit  *audit.Log
+	seal   *seal.Seal
 	bus    *bus.Bus
 	broker *plant.Broker
 	hub    *plant.Hub
@@ -131,6 +134,9 @@ func (s *Server) start(ctx context.Context) error {
 		return config.Bad("data", err)
 	}
 	if s.auth, err = auth.Open(s.cfg.Data, s.cfg.Now); err != nil {
+		return err
+	}
+	if err = s.openSeal(); err != nil {
 		return err
 	}
 	if s.bus, err = bus.Open(ctx, filepath.Join(s.cfg.Data, "nats"), s.cfg.NATS); err != nil {

@@ -43,6 +43,9 @@ var edges = []edge{
 	{"github.com/nats-io", []string{"relay/internal"}, "the log is the relay's; others read it over their data channel"},
 	{"go.yaml.in/yaml", []string{"relay/internal/config"}, "a setting's line in its file is known in one place"},
 	{"github.com/go-pdf/fpdf", []string{"field/internal/sheet"}, "what is printed is drawn in one place"},
+	{"golang.org/x/mod", []string{"relay/evidence", "relay/internal/seal"}, "what is signed and proven has one home"},
+	{"github.com/digitorus/timestamp", []string{"relay/evidence"}, "what is signed and proven has one home"},
+	{"filippo.io/age", []string{"relay/evidence/vault"}, "the keys of cases have one home"},
 	{"github.com/mochi-mqtt", []string{"relay/internal", "devices/mqtt"}, "the embedded broker is the relay's"},
 }
 
@@ -68,6 +71,7 @@ var bans = []ban{
 	{"annotate", "devices/", nil, "a mark needs no plug"},
 	{"annotate", "relay", []string{"relay/wire"}, "marks travel in envelopes; how is the client's matter"},
 	{"annotate", "vision", []string{"vision", "vision/geom", "vision/camera"}, "marks are drawn by poses and lenses, not by trackers"},
+	{"relay/evidence", "relay", []string{"relay/wire"}, "a case is read without a relay"},
 	{"devices/sim", "relay", nil, "the simulated plant is a camera and machines, nothing else"},
 	{"vision/geom", "", nil, "the lowest floor stands on the standard library alone"},
 	{"relay/wire", "", nil, "the lowest floor stands on the standard library alone"},

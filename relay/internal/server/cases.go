@@ -1,0 +1,101 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sightline/relay/evidence"
+	"sightline/relay/internal/audit"
+	"sightline/relay/internal/config"
+	"sightline/relay/internal/record"
+	"sightline/relay/internal/seal"
+)
+
+// Recording is how sessions are recorded.
+type Recording struct {
+	// Authority is the URL of a timestamp authority (RFC 3161); empty for none.
+	Authority string
+}
+
+// stampTime is how long an authority may take.
+const stampTime = 5 * time.Second
+
+// openSeal opens the relay's seal, and closes the cases that the last run left open.
+func (s *Server) openSeal() error {
+	var err error
+	if s.seal, err = seal.Open(s.cfg.Data); err != nil {
+		return config.Bad("data", err)
+	}
+	s.recoverCases()
+	return nil
+}
+
+func (s *Server) recordings() string { return filepath.Join(s.cfg.Data, "recordings") }
+
+// stamp asks the configured authority; nil where there is none.
+func (s *Server) stamp() func(string) ([]byte, error) {
+	if s.cfg.Recording.Authority == "" {
+		return nil
+	}
+	a := seal.Authority{URL: s.cfg.Recording.Authority, Wait: stampTime}
+	return func(text string) ([]byte, error) { return a.Stamp(context.Background(), text) }
+}
+
+// recoverCases closes what a crash left open. What it cannot close stays as it is, for people to look at.
+func (s *Server) recoverCases() {
+	chains, _ := filepath.Glob(filepath.Join(s.recordings(), "*", "*", evidence.ChainFile))
+	for _, chain := range chains {
+		dir := filepath.Dir(chain)
+		if _, err := os.Stat(filepath.Join(dir, evidence.ManifestFile)); err == nil && closed(dir) {
+			continue
+		}
+		err := evidence.Recover(dir, evidence.WriterConfig{Seal: s.seal, Clock: func() (int64, time.Time) { return 0, s.cfg.Now() }}, s.stamp())
+		var unstamped *evidence.StampError
+		switch {
+		case errors.Is(err, evidence.ErrClosed), errors.Is(err, fs.ErrNotExist):
+		case err != nil && !errors.As(err, &unstamped):
+			s.log.Error("a case that was left open cannot be closed", "dir", dir, "error", err)
+		default:
+			s.log.Warn("a case that was left open is closed", "dir", dir)
+			s.note(audit.Event{What: audit.RecordingEnded, Room: filepath.Base(filepath.Dir(dir)), Detail: dir, Reason: "closed by recovery"})
+		}
+	}
+}
+
+// closed says whether a case ends as a closed one does, without reading all of it.
+func closed(dir string) bool {
+	ended, err := evidence.Ended(dir)
+	return err == nil && ended
+}
+
+// beginRecording begins the recording of a room that was opened, where its policy wants one.
+func (s *Server) beginRecording(o *openRoom) error {
+	policy := s.cfg.Rooms.Of(o.Name())
+	if !policy.Recorded() {
+		s.log.Info("room is open, and is not recorded", "room", o.Name())
+		return nil
+	}
+	var err error
+	o.recording, err = record.Start(record.Config{Dir: s.recordings(), Room: o.Name(), Began: o.Began(), Time: o.TimeOf, Now: s.cfg.Now,
+		Log: s.log, Follow: s.bus.Follow, Head: o.Head, Tell: o.Report, Seal: s.seal, Stamp: s.stamp(), Consent: policy.Consent})
+	if err != nil {
+		return fmt.Errorf("room %s: %w", o.Name(), err)
+	}
+	s.note(audit.Event{What: audit.RecordingBegan, Room: o.Name(), Detail: o.recording.Dir()})
+	s.log.Info("room is open", "room", o.Name(), "recording", o.recording.Dir())
+	return nil
+}
+
+// endRecording closes the case of a room.
+func (s *Server) endRecording(o *openRoom) {
+	if o.recording == nil {
+		return
+	}
+	o.recording.Close()
+	s.note(audit.Event{What: audit.RecordingEnded, Room: o.Name(), Detail: o.recording.Dir()})
+}
