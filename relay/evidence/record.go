@@ -159,8 +159,8 @@ func (r Record) encode() ([]byte, error) {
 
 var errNotCanonical = errors.New("is not written as a record is")
 
-// parseRecord reads a line without its newline. A record has exactly one way to be written.
-func parseRecord(line []byte) (Record, error) {
+// ParseRecord reads a line without its newline. A record has exactly one way to be written.
+func ParseRecord(line []byte) (Record, error) {
 	var r Record
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()

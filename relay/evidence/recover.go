@@ -41,7 +41,7 @@ func (w *Writer) resume(data []byte) (ended bool, err error) {
 		if !whole {
 			break // it was being written
 		}
-		r, err := parseRecord(line)
+		r, err := ParseRecord(line)
 		if err != nil || r.N != w.n || r.Prev != w.prev {
 			return false, fmt.Errorf("line %d of the chain is damaged, and the case cannot be closed: verify it", w.n+1)
 		}
@@ -145,7 +145,7 @@ func Ended(dir string) (bool, error) {
 	}
 	closing, stamped := 0, false
 	for line := range bytes.SplitAfterSeq(data, []byte("\n")) {
-		r, err := parseRecord(bytes.TrimSuffix(line, []byte("\n")))
+		r, err := ParseRecord(bytes.TrimSuffix(line, []byte("\n")))
 		if err != nil || !bytes.HasSuffix(line, []byte("\n")) {
 			closing = 0
 			continue

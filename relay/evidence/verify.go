@@ -127,7 +127,7 @@ func (v *verifier) place() string { return fmt.Sprintf("%s line %d", ChainFile, 
 // line takes the next line.
 func (v *verifier) line(line []byte) {
 	defer func() { v.n, v.prev = v.n+1, hashOf(line) }()
-	r, err := parseRecord(line)
+	r, err := ParseRecord(line)
 	switch {
 	case v.broken:
 	case err != nil:

@@ -4,6 +4,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"io"
 	"net/url"
@@ -24,6 +25,10 @@ type commands struct {
 	Doctor doctor  `cmd:"" help:"Examine ports, certificate, clock, disk, NATS and TURN with the settings of serve, and say how to mend what is wrong."`
 	Invite invite  `cmd:"" help:"Print a link, and its QR code, that lets somebody into a room."`
 	Keys   keys    `cmd:"" help:"The keys that sign invitations."`
+
+	Verify  verify  `cmd:"" help:"Prove a case: that nothing in it was changed, left out, added or reordered. Exits with 0 only where all is proven."`
+	Archive archive `cmd:"" help:"Make one file of a case."`
+	SealKey sealKey `cmd:"" name:"seal-key" help:"Print the public key that verifies this relay's cases. Give it to who is to verify them, on a way of its own."`
 }
 
 // example is relay config.
@@ -67,13 +72,21 @@ func Run(ctx context.Context, drain <-chan struct{}, args []string, stdout, stde
 		err = c.Doctor.run(ctx, stdout)
 	case "config":
 		err = printExample(parser, stdout)
+	case "verify":
+		err = c.Verify.run(stdout)
+	case "archive":
+		err = c.Archive.run()
+	case "seal-key":
+		err = c.SealKey.run(stdout)
 	case "keys":
 		err = c.Keys.run(words[1], stdout)
 	default:
 		err = c.Invite.run(stdout)
 	}
 	if err != nil {
-		fmt.Fprintln(stderr, "relay:", err)
+		if !errors.Is(err, errNotProven) {
+			fmt.Fprintln(stderr, "relay:", err)
+		}
 		return 1
 	}
 	return 0

@@ -1,0 +1,89 @@
+package app
+
+import (
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"sightline/relay/evidence"
+	"sightline/relay/internal/seal"
+)
+
+// verify proves a case. It needs nothing but the case and the key.
+type verify struct {
+	Case      string `arg:"" type:"path" help:"The folder of a case, or its archive."`
+	Key       string `required:"" placeholder:"PUB" help:"The relay's public key, as seal-key prints it, or a file that holds it."`
+	Authority string `type:"path" placeholder:"PEM" help:"Root certificates of timestamp authorities that you trust."`
+	JSON      bool   `name:"json" help:"Print the report as JSON."`
+}
+
+// errNotProven ends the program with 1; the report has said why.
+var errNotProven = errors.New("")
+
+func (c verify) run(stdout io.Writer) error {
+	cfg := evidence.VerifyConfig{Key: c.Key}
+	if data, err := os.ReadFile(c.Key); err == nil {
+		cfg.Key = strings.TrimSpace(string(data))
+	}
+	if c.Authority != "" {
+		data, err := os.ReadFile(c.Authority)
+		if err != nil {
+			return fmt.Errorf("--authority: %w", err)
+		}
+		cfg.Roots = x509.NewCertPool()
+		if !cfg.Roots.AppendCertsFromPEM(data) {
+			return fmt.Errorf("--authority: %s holds no certificate in PEM", c.Authority)
+		}
+	}
+	report, err := evidence.Verify(c.Case, cfg)
+	if err != nil {
+		return err
+	}
+	if c.JSON {
+		out := json.NewEncoder(stdout)
+		out.SetIndent("", "  ")
+		err = out.Encode(report)
+	} else {
+		err = report.Write(stdout)
+	}
+	if err == nil && !report.Proven {
+		err = errNotProven
+	}
+	return err
+}
+
+// sealKey prints the public key.
+type sealKey struct {
+	Data string `required:"" type:"path" help:"The relay's directory."`
+}
+
+func (c sealKey) run(stdout io.Writer) error {
+	s, err := seal.Open(c.Data)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(stdout, s.Key())
+	return err
+}
+
+// archive makes one file of a case.
+type archive struct {
+	Case string `arg:"" type:"path" help:"The folder of a case."`
+	Out  string `required:"" type:"path" placeholder:"FILE.zip" help:"The archive, which must not be there yet."`
+}
+
+func (c archive) run() error {
+	f, err := os.OpenFile(c.Out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	err = evidence.Pack(c.Case, f)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(c.Out))
+	}
+	return nil
+}

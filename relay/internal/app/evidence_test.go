@@ -1,0 +1,56 @@
+package app
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"sightline/relay/evidence"
+	"sightline/relay/internal/seal"
+)
+
+func TestVerify(t *testing.T) {
+	data, dir := t.TempDir(), t.TempDir()
+	s, err := seal.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := evidence.Create(dir, evidence.WriterConfig{Seal: s, About: evidence.About{Format: evidence.Format, ID: "c", Key: s.Key()},
+		Clock: func() (int64, time.Time) { return 1, time.Unix(1, 0) }})
+	if err == nil {
+		err = w.End(nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	code, out, _ := run(t.Context(), "seal-key", "--data", data)
+	if code != 0 || strings.TrimSpace(out) != s.Key() {
+		t.Fatalf("seal-key: %d %q", code, out)
+	}
+	zip := filepath.Join(t.TempDir(), "case.zip")
+	if code, _, text := run(t.Context(), "archive", dir, "--out", zip); code != 0 {
+		t.Fatal(text)
+	}
+	for _, path := range []string{dir, zip} {
+		if code, out, text := run(t.Context(), "verify", path, "--key", s.Key()); code != 0 || !strings.Contains(out, "\nPROVEN") {
+			t.Errorf("%d %s %s", code, out, text)
+		}
+	}
+	if code, _, _ := run(t.Context(), "verify", dir, "--key", filepath.Join(data, "seal", "key.pub")); code != 0 {
+		t.Error("a key in a file is not taken")
+	}
+	if err := os.WriteFile(filepath.Join(dir, "more.txt"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, out, text := run(t.Context(), "verify", dir, "--key", s.Key(), "--json")
+	var report evidence.Report
+	if err := json.Unmarshal([]byte(out), &report); code != 1 || text != "" || err != nil || len(report.Faults) != 1 || report.Faults[0].Place != "more.txt" {
+		t.Errorf("%d %s %s %v", code, out, text, err)
+	}
+	if code, _, text := run(t.Context(), "verify", dir, "--key", "nonsense"); code != 1 || !strings.Contains(text, "seal-key") {
+		t.Errorf("%d %s", code, text)
+	}
+}
