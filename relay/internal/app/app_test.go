@@ -133,3 +133,28 @@ func TestBuildsWithoutCgo(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 }
+
+// An invitation that was made is listed, and can be revoked.
+func TestInvitationsAreListedAndRevoked(t *testing.T) {
+	data := t.TempDir()
+	if code, _, errs := run(t.Context(), "invite", "hall-3", "--role", "expert", "--name", "Ann", "--data", data); code != 0 {
+		t.Fatal(errs)
+	}
+	_, out, _ := run(t.Context(), "invite", "list", "--data", data)
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	if len(lines) != 2 || !strings.Contains(lines[1], "hall-3") || !strings.Contains(lines[1], "publish,draw") {
+		t.Fatalf("listed %q", out)
+	}
+	if code, out, errs := run(t.Context(), "invite", "revoke", strings.Fields(lines[1])[0], "--data", data); code != 0 || !strings.Contains(out, "Ann") {
+		t.Errorf("exit %d, %s%s", code, out, errs)
+	}
+	if _, out, _ = run(t.Context(), "invite", "list", "--data", data); !strings.Contains(out, "revoked") {
+		t.Errorf("listed %q", out)
+	}
+	if code, _, errs := run(t.Context(), "invite", "revoke", "none", "--data", data); code == 0 || !strings.Contains(errs, "no such invitation") {
+		t.Errorf("exit %d, %s", code, errs)
+	}
+	if code, _, errs := run(t.Context(), "invite", "*", "--role", "viewer", "--data", data); code == 0 || !strings.Contains(errs, "--staff") {
+		t.Errorf("a guest for all rooms: exit %d, %s", code, errs)
+	}
+}

@@ -27,6 +27,15 @@ const (
 	Refused        = "refused"
 	Published      = "published"
 	Invited        = "invited"
+	Withdrawn      = "invitation withdrawn"
+	Waiting        = "waiting" // in the lobby
+	Gone           = "gone"    // from the lobby, without an answer
+	Admitted       = "admitted"
+	NotAdmitted    = "not admitted"
+	Muted          = "muted" // or no longer; the detail says what
+	Removed        = "removed"
+	Locked         = "locked"
+	Unlocked       = "unlocked"
 	KeyRotated     = "key rotated"
 	KeyRemoved     = "key removed"
 	RecordingBegan = "recording began"
@@ -43,7 +52,8 @@ type Event struct {
 	Role        string    `json:"role,omitempty"`
 	Rights      []string  `json:"rights,omitempty"`
 	Address     string    `json:"address,omitempty"`
-	By          string    `json:"by,omitempty"`         // the way in: socket, WHIP, WHEP, or a command
+	Actor       string    `json:"actor,omitempty"`      // who did it to the participant, or to the room
+	By          string    `json:"by,omitempty"`         // the way in: socket, WHIP, WHEP, REST, or a command
 	Invitation  string    `json:"invitation,omitempty"` // the token's ID, not the token
 	Reason      string    `json:"reason,omitempty"`
 	Detail      string    `json:"detail,omitempty"` // the track, the key, the directory

@@ -68,8 +68,15 @@ func (a *Authority) current() ([]Key, error) {
 	return loaded, nil
 }
 
-// Sign makes a token that expires after ttl, with a new ID where it has none.
+// Sign is Issue for who does not need the grant as it was signed.
 func (a *Authority) Sign(g Grant, ttl time.Duration) (string, error) {
+	token, _, err := a.Issue(g, ttl)
+	return token, err
+}
+
+// Issue makes a token that expires after ttl, with a new ID where it has none and the role's rights where it names
+// none. It returns what it has signed.
+func (a *Authority) Issue(g Grant, ttl time.Duration) (string, Grant, error) {
 	now := a.now()
 	g.IssuedAt, g.ExpiresAt = jwt.NewNumericDate(now), jwt.NewNumericDate(now.Add(ttl))
 	if g.ID == "" {
@@ -79,16 +86,17 @@ func (a *Authority) Sign(g Grant, ttl time.Duration) (string, error) {
 		g.Rights = DefaultRights(g.Role)
 	}
 	if err := g.Validate(); err != nil {
-		return "", err
+		return "", Grant{}, err
 	}
 	keys, err := a.current()
 	if err != nil || len(keys) == 0 {
-		return "", errors.Join(errors.New("no key to sign with"), err)
+		return "", Grant{}, errors.Join(errors.New("no key to sign with"), err)
 	}
 	key := keys[len(keys)-1]
 	token := jwt.NewWithClaims(jwt.SigningMethodEdDSA, g)
 	token.Header["kid"] = key.ID
-	return token.SignedString(key.Private)
+	text, err := token.SignedString(key.Private)
+	return text, g, err
 }
 
 var errNoKey = errors.New("no key of this name")

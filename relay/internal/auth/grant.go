@@ -21,12 +21,16 @@ const (
 	Publish  = "publish"  // send tracks
 	Draw     = "draw"     // write to the room log and point
 	Record   = "record"   // read the recordings of the room
-	Moderate = "moderate" // mute, remove, admit and lock
+	Moderate = "moderate" // mute, remove, admit and lock; invite
+	Audit    = "audit"    // read the audit log
 )
+
+// AllRooms is the room of a token that is good for all of them: for staff and for programs.
+const AllRooms = "*"
 
 var (
 	roles  = []string{Field, Expert, Viewer}
-	rights = []string{Publish, Draw, Record, Moderate}
+	rights = []string{Publish, Draw, Record, Moderate, Audit}
 )
 
 // Grant is what a token says: who may enter which room as what, and until when. Its ID names the
@@ -39,6 +43,8 @@ type Grant struct {
 	Rights []string `json:"rights"`
 	// Watch are machines, "<area>/<machine>", whose telemetry the room gets when the bearer joins.
 	Watch []string `json:"watch,omitempty"`
+	// Staff walk past the lobby, and may have a token for all rooms.
+	Staff bool `json:"staff,omitempty"`
 	jwt.RegisteredClaims
 }
 
@@ -53,12 +59,20 @@ func DefaultRights(role string) []string {
 // May says whether the bearer has a right.
 func (g Grant) May(right string) bool { return slices.Contains(g.Rights, right) }
 
+// Covers says whether the grant is good for a room.
+func (g Grant) Covers(room string) bool { return g.Room == room || g.Room == AllRooms }
+
+// RoomName says whether a text can be a room's name.
+func RoomName(text string) bool { return roomName.MatchString(text) }
+
 var roomName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Validate returns an error that names what is wrong with a grant, or nil.
 func (g Grant) Validate() error {
 	switch {
-	case !roomName.MatchString(g.Room):
+	case g.Room == AllRooms && !g.Staff:
+		return errors.New("a token for all rooms is for staff: say --staff, or name the room")
+	case g.Room != AllRooms && !roomName.MatchString(g.Room):
 		return fmt.Errorf("room %.80q: letters, digits, - and _ only, 1 to 64", g.Room)
 	case !slices.Contains(roles, g.Role):
 		return fmt.Errorf("role %.40q: want field, expert or viewer", g.Role)
@@ -69,7 +83,7 @@ func (g Grant) Validate() error {
 	}
 	for _, r := range g.Rights {
 		if !slices.Contains(rights, r) {
-			return fmt.Errorf("right %.40q: want publish, draw, record or moderate", r)
+			return fmt.Errorf("right %.40q: want publish, draw, record, moderate or audit", r)
 		}
 	}
 	return nil

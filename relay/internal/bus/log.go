@@ -73,6 +73,24 @@ func (b *Bus) Last(ctx context.Context, room string) ([]wire.Envelope, error) {
 	return all, err
 }
 
+// Get returns the message that holds one register of a room; ok is false where there is none.
+func (b *Bus) Get(ctx context.Context, room, kind, id string) (e wire.Envelope, ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	m, err := b.log.GetLastMsgForSubject(ctx, subject(room, wire.Envelope{Kind: kind, ID: id}, false))
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return wire.Envelope{}, false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(m.Data, &e)
+	}
+	if err != nil {
+		return wire.Envelope{}, false, fmt.Errorf("read the log: %w", err)
+	}
+	e.Seq = m.Sequence
+	return e, true, nil
+}
+
 // Follow calls fn with the last message of every register of a room, then with all that come, in the
 // order of the log, until ctx ends or fn fails. fn may block: the log waits on disk.
 func (b *Bus) Follow(ctx context.Context, room string, fn func(wire.Envelope) error) error {

@@ -18,6 +18,7 @@ type Guest struct {
 	Resource string // the session's address
 	ETag     string
 	Link     string // the relay's ICE server
+	Instance string // the secret by which the relay knows it again; empty: none
 
 	t     testing.TB
 	token string
@@ -49,7 +50,8 @@ func (g *Guest) Ask(method, address, mediaType, body, match string) (*http.Respo
 	if err != nil {
 		g.t.Fatal(err)
 	}
-	for key, value := range map[string]string{"Authorization": "Bearer " + g.token, "Content-Type": mediaType, "If-Match": match} {
+	for key, value := range map[string]string{"Authorization": "Bearer " + g.token, "Content-Type": mediaType, "If-Match": match,
+		"Sightline-Client": g.Instance} {
 		if value != "" && value != "Bearer " {
 			r.Header.Set(key, value)
 		}

@@ -60,10 +60,19 @@ func (r *Room) took(e wire.Envelope) {
 		if json.Unmarshal(e.Body, &p) != nil {
 			return
 		}
+		delete(r.online, e.ID)
+		delete(r.lost, e.ID)
 		if p.Online {
 			r.online[e.ID] = p
-		} else {
-			delete(r.online, e.ID)
+		} else if p.Reason == "lost" {
+			r.lost[e.ID] = true
+		}
+	case wire.KindRoom:
+		_ = json.Unmarshal(e.Body, &r.locked)
+	case wire.KindMuted:
+		var m wire.Muted
+		if json.Unmarshal(e.Body, &m) == nil {
+			r.muted[e.ID] = m
 		}
 	case wire.KindWatch:
 		var w wire.Watch
@@ -99,6 +108,9 @@ func (r *Room) telemetry(m mqtt.Message) {
 
 // Report writes a message of the relay's own to the log.
 func (r *Room) Report(kind, id string, body any) { r.do(func() { r.write(kind, id, body) }) }
+
+// Write is Report for who is on the room's goroutine.
+func (r *Room) Write(kind, id string, body any) { r.write(kind, id, body) }
 
 // write appends a message of the relay's own, later than what holds its register.
 func (r *Room) write(kind, id string, body any) {

@@ -7,10 +7,14 @@ import (
 	"sightline/relay/wire"
 )
 
-// Join takes a member in. A member of the same ID, a ghost of an older connection, is replaced.
-func (r *Room) Join(m Member, watch []string) {
+// Join takes a member in, or fails with ErrFull or ErrLocked. A member of the same ID, a ghost of an older connection,
+// is replaced.
+func (r *Room) Join(m Member, watch []string) (err error) {
 	r.ask(func() {
 		who := m.Who()
+		if err = r.fits(m); err != nil {
+			return
+		}
 		for _, old := range *r.members.Load() {
 			if old.Who().ID == who.ID {
 				r.remove(old)
@@ -29,6 +33,7 @@ func (r *Room) Join(m Member, watch []string) {
 			}
 		}
 	})
+	return err
 }
 
 // Leave lets a member go; reason is left or lost.
@@ -81,6 +86,7 @@ func (r *Room) TrackUp(m Member, up *sfu.Up) {
 			return
 		}
 		r.ups = append(r.ups, ownedUp{up, m})
+		up.Mute(r.mutes(up))
 		r.cfg.Recorder.Track(up, m.Who())
 		for _, other := range members {
 			if other != m {

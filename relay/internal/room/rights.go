@@ -14,14 +14,14 @@ import (
 //	field     with draw: anchors and poses, which only who carries the camera can know
 //	anybody   chat
 //
-// The relay's own kinds are participant, machine, tag, alarm and recording: evidence that nobody else
-// may write. Kinds that this version does not know may be written by who may draw.
+// The relay's own kinds are participant, machine, tag, alarm, recording, room, muted and lobby: evidence that nobody
+// else may write. Who moderates does so through the relay's REST API. Kinds that this version does not know may be written by who may draw.
 
 // KindRecording is written by the relay when something is not recorded as it should be.
 const KindRecording = "recording"
 
 var relayKinds = map[string]bool{wire.KindParticipant: true, wire.KindMachine: true, wire.KindTag: true,
-	wire.KindAlarm: true, KindRecording: true}
+	wire.KindAlarm: true, KindRecording: true, wire.KindRoom: true, wire.KindMuted: true, wire.KindLobby: true}
 
 // lossyKinds do not belong on the log channel.
 var lossyKinds = map[string]bool{wire.KindPose: true, wire.KindPointer: true, wire.KindPing: true, wire.KindPong: true}

@@ -27,6 +27,10 @@ type Member interface {
 	Echo(wire.Envelope)
 	// Replaced ends the connection: the same client has joined again.
 	Replaced()
+	// Removed ends the connection for good, and tells why.
+	Removed(why string)
+	// Invitation is the ID of the token that was used.
+	Invitation() string
 }
 
 // Bearer is somebody with rights.
@@ -59,7 +63,7 @@ type Plant interface {
 	Unwatch(room, machine string)
 }
 
-// Config is what a room needs. All must be set.
+// Config is what a room needs. All but Max must be set.
 type Config struct {
 	Name     string
 	Began    int64 // of the session, µs since the Unix epoch
@@ -68,6 +72,8 @@ type Config struct {
 	Store    Store
 	Plant    Plant
 	Recorder Recorder
+	// Max is how many may be in the room at once; 0: any number.
+	Max int
 	// GhostTime is how long those who were here when the relay went down have to come back before they
 	// count as lost.
 	GhostTime time.Duration
@@ -91,6 +97,9 @@ type Room struct {
 	// Owned by run.
 	registers map[register]winner
 	online    map[string]wire.Participant // by the log
+	lost      map[string]bool             // by the log: whose connection broke, by ID
+	muted     map[string]wire.Muted       // by participant
+	locked    wire.Room
 	watching  map[string]bool
 	ups       []ownedUp
 }
@@ -118,7 +127,7 @@ func Open(ctx context.Context, cfg Config) (*Room, error) {
 		return nil, fmt.Errorf("open room %s: %w", cfg.Name, err)
 	}
 	r := &Room{cfg: cfg, base: cfg.Now(), inbox: make(chan func(), inboxSize), done: make(chan struct{}),
-		registers: map[register]winner{}, online: map[string]wire.Participant{}, watching: map[string]bool{}}
+		registers: map[register]winner{}, online: map[string]wire.Participant{}, lost: map[string]bool{}, muted: map[string]wire.Muted{}, watching: map[string]bool{}}
 	r.members.Store(&[]Member{})
 	r.ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, e := range last {

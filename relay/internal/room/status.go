@@ -13,6 +13,7 @@ type Status struct {
 	Participants []Present     `json:"participants"`
 	Tracks       []TrackStatus `json:"tracks"`
 	Watching     []string      `json:"watching"`
+	Locked       bool          `json:"locked"`
 	// MissedTelemetry and DroppedLossy count what was let go.
 	MissedTelemetry int64 `json:"missed_telemetry"`
 	DroppedLossy    int64 `json:"dropped_lossy"`
@@ -21,8 +22,9 @@ type Status struct {
 // Present is a participant who is connected.
 type Present struct {
 	wire.Participant
-	DroppedPackets int64 `json:"dropped_packets"` // media that could not be written
-	ResentPackets  int64 `json:"resent_packets"`  // media that it asked for again
+	Muted          wire.Muted `json:"muted"`
+	DroppedPackets int64      `json:"dropped_packets"` // media that could not be written
+	ResentPackets  int64      `json:"resent_packets"`  // media that it asked for again
 }
 
 // TrackStatus is a published track.
@@ -39,8 +41,9 @@ func (r *Room) Status() Status {
 	s := Status{Room: r.cfg.Name, SessionBegan: r.cfg.Began, Participants: []Present{}, Tracks: []TrackStatus{},
 		Watching: []string{}, MissedTelemetry: r.missed.Load(), DroppedLossy: r.lossy.Load()}
 	r.ask(func() {
+		s.Locked = r.locked.Locked
 		for _, m := range *r.members.Load() {
-			s.Participants = append(s.Participants, Present{m.Who(), m.Dropped(), m.Resent()})
+			s.Participants = append(s.Participants, Present{m.Who(), r.muted[m.Who().ID], m.Dropped(), m.Resent()})
 		}
 		for _, u := range r.ups {
 			s.Tracks = append(s.Tracks, TrackStatus{u.up.Participant, u.up.Name, u.up.Kind, u.up.Codec, u.up.Packets()})

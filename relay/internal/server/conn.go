@@ -16,6 +16,7 @@ import (
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/limit"
+	"sightline/relay/internal/room"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
 )
@@ -23,19 +24,20 @@ import (
 // conn is one participant's connection, from the signalling socket's opening to its end. It is the
 // room's Member. The HTTP handler's goroutine owns it.
 type conn struct {
-	s    *Server
-	ws   *websocket.Conn
-	room *openRoom
-	who  wire.Participant
-	may  func(right string) bool
-	peer *sfu.Peer
-	note audit.Event // what the audit log says of the participant in every line
+	s     *Server
+	ws    *websocket.Conn
+	room  *openRoom // nil in the lobby
+	who   wire.Participant
+	grant auth.Grant
+	peer  *sfu.Peer
+	note  audit.Event // what the audit log says of the participant in every line
 
 	said *limit.Limiter // messages of the participant's
 
 	ctx  context.Context
 	fail context.CancelCauseFunc
 	out  chan wire.Signal
+	in   chan struct{} // closed when the participant is in the room
 
 	tasks sync.WaitGroup
 	once  sync.Once // of the log's following
@@ -71,25 +73,37 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.unavailable(w, r, grant, errClosing)
 		return
 	}
-	o, err := s.rooms.enter(r.Context(), grant.Room)
+	c := &conn{s: s, out: make(chan wire.Signal, queuedOut), in: make(chan struct{}), grant: grant,
+		who: wire.Participant{ID: participantID(grant, instance(r)), Name: grant.Name, Role: grant.Role, Online: true}}
+	wait, err := s.mustWait(r.Context(), grant, c.who.ID)
+	if err == nil && !wait {
+		c.room, err = s.enter(r.Context(), c, grant.Room)
+	}
 	if err != nil {
 		s.unavailable(w, r, grant, err)
 		return
 	}
-	defer s.rooms.leave(grant.Room)
-	ws, err := websocket.Accept(w, r, nil)
-	if err != nil {
+	defer func() {
+		if c.room != nil {
+			s.rooms.leave(grant.Room)
+		}
+	}()
+	if c.ws, err = websocket.Accept(w, r, nil); err != nil {
 		return // Accept has answered
 	}
-	ws.SetReadLimit(-1) // read has a limit of its own, which says so
-	c := &conn{s: s, ws: ws, room: o, out: make(chan wire.Signal, queuedOut), may: grant.May, who: wire.Participant{
-		ID: participantID(grant, instance(r)), Name: grant.Name, Role: grant.Role, Online: true}}
+	c.ws.SetReadLimit(-1) // read has a limit of its own, which says so
 	c.said = limit.New(s.cfg.Limits.MessagesPerSecond, time.Second, s.cfg.Now)
 	c.note = entry(r, grant, c.who)
 	c.ctx, c.fail = context.WithCancelCause(s.ctx)
-	if err := c.live(grant.Watch); err != nil {
-		s.log.Error("participant cannot be served", "room", grant.Room, "name", grant.Name, "error", err)
+	c.tasks.Go(c.write)
+	c.tasks.Go(c.ping)
+	err = c.join(wait)
+	if err == nil {
+		<-c.ctx.Done()
+		err = context.Cause(c.ctx)
 	}
+	c.fail(err)
+	c.end(err)
 }
 
 // instance returns the client's secret, or a new one for a client that has none.
@@ -110,28 +124,59 @@ func participantID(g auth.Grant, secret string) string {
 	return "p-" + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:12])
 }
 
-// live serves the connection until it ends.
-func (c *conn) live(watch []string) error {
+// join brings the participant into the room, through the lobby where he has to wait.
+func (c *conn) join(wait bool) error {
 	var err error
+	if wait {
+		c.tasks.Go(c.read)
+		if err = c.wait(c.grant); err != nil {
+			return err
+		}
+		if c.room, err = c.s.enter(c.ctx, c, c.grant.Room); err != nil {
+			return goodbyeFor(err)
+		}
+	}
 	c.peer, err = sfu.NewPeer(sfu.PeerConfig{LinkConfig: sfu.LinkConfig{Participant: c.who.ID, Role: c.who.Role, Settings: c.s.media.settings(),
 		Rewrite: c.s.media.rewrite, Log: c.s.log, Now: c.s.cfg.Now, Pool: c.s.pool, Flush: c.s.media.flush,
 		OnUp: c.published, OnFail: c.mediaFailed, OnRung: c.rung}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
 	if err != nil {
-		_ = c.ws.Close(websocket.StatusInternalError, "relay cannot open a peer connection")
-		return err
+		c.s.log.Error("participant cannot be served", "room", c.room.Name(), "name", c.who.Name, "error", err)
+		return signalError{wire.CodeInternal, "the relay cannot open a media path; its log says why"}
 	}
+	if err := c.room.Join(c, c.grant.Watch); err != nil {
+		return goodbyeFor(err)
+	}
+	close(c.in)
 	self := c.who
 	c.Tell(wire.Signal{Type: wire.SignalWelcome, Self: &self, Room: c.room.Name(),
 		SessionBegan: c.room.Began(), SessionTime: c.room.Time()})
-	c.tasks.Go(c.write)
-	c.tasks.Go(c.ping)
-	c.room.Join(c, watch)
 	c.s.note(happened(c.note, audit.Joined, "", ""))
 	c.s.log.Info("joined", "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "role", c.who.Role)
-	c.tasks.Go(c.read)
-	<-c.ctx.Done()
-	c.end(context.Cause(c.ctx))
+	if !wait {
+		c.tasks.Go(c.read)
+	}
 	return nil
+}
+
+// goodbyeFor is what somebody is told who was let in and finds that there is no room for him.
+func goodbyeFor(err error) error {
+	switch {
+	case errors.Is(err, room.ErrLocked):
+		return signalError{wire.CodeRemoved, err.Error()}
+	case errors.Is(err, room.ErrFull):
+		return signalError{wire.CodeTooMany, err.Error()}
+	}
+	return signalError{wire.CodeClosing, err.Error()}
+}
+
+// joined says whether the participant is in the room.
+func (c *conn) joined() bool {
+	select {
+	case <-c.in:
+		return true
+	default:
+		return false
+	}
 }
 
 // published takes a track of the participant's.
@@ -146,11 +191,18 @@ func (c *conn) end(cause error) {
 	if errors.Is(cause, errLeft) {
 		reason = audit.Left
 	}
-	c.room.Leave(c, reason)
+	if c.joined() {
+		c.room.Leave(c, reason)
+	}
 	c.goodbye(cause)
 	_ = c.ws.CloseNow()
-	c.peer.Close()
+	if c.peer != nil {
+		c.peer.Close()
+	}
 	c.tasks.Wait()
+	if !c.joined() {
+		return
+	}
 	c.s.note(happened(c.note, reason, cause.Error(), ""))
 	c.s.log.Info(reason, "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "reason", cause)
 }

@@ -9,6 +9,7 @@ import (
 
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
+	"sightline/relay/internal/room"
 )
 
 var errDraining = errors.New("the relay is going out of service and opens no new rooms: try again in a minute, or another relay")
@@ -45,9 +46,13 @@ const retryAfter = "10"
 // unavailable answers somebody for whom no room could be opened.
 func (s *Server) unavailable(w http.ResponseWriter, r *http.Request, g auth.Grant, err error) {
 	reason := "the room cannot be opened; the relay's log says why"
-	if errors.Is(err, errDraining) || errors.Is(err, errClosing) {
+	switch {
+	case errors.Is(err, room.ErrLocked):
+		s.forbid(w, r, g, err.Error())
+		return
+	case errors.Is(err, errDraining), errors.Is(err, errClosing), errors.Is(err, room.ErrFull):
 		reason = err.Error()
-	} else {
+	default:
 		s.log.Error("room cannot be opened", "room", g.Room, "error", err)
 	}
 	s.refused(r, g, reason)

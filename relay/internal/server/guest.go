@@ -17,14 +17,14 @@ import (
 // guest is a session by WHIP or WHEP, and the room's Member. It lives from the answer to its offer until
 // its media path fails, it is deleted, or the relay closes.
 type guest struct {
-	s    *Server
-	id   string
-	room *openRoom
-	who  wire.Participant
-	may  func(right string) bool
-	want func(*sfu.Up) int // nil for who publishes
-	peer *sfu.Guest
-	note audit.Event // what the audit log says of the participant in every line
+	s     *Server
+	id    string
+	room  *openRoom
+	who   wire.Participant
+	grant auth.Grant
+	want  func(*sfu.Up) int // nil for who publishes
+	peer  *sfu.Guest
+	note  audit.Event // what the audit log says of the participant in every line
 
 	ctx   context.Context
 	fail  context.CancelCauseFunc
@@ -82,14 +82,14 @@ func wanted(participant, track string) func(*sfu.Up) int {
 }
 
 // open answers the offer and brings the guest into its room.
-func (g *guest) open(ctx context.Context, grant auth.Grant, offer string) (answer string, err error) {
-	s := g.s
+func (g *guest) open(ctx context.Context, offer string) (answer string, err error) {
+	s, grant := g.s, g.grant
 	s.conns.Add(1)
 	if s.ctx.Err() != nil {
 		s.conns.Done()
 		return "", &roomError{errClosing}
 	}
-	if g.room, err = s.rooms.enter(ctx, grant.Room); err != nil {
+	if g.room, err = s.enter(ctx, g, grant.Room); err != nil {
 		s.conns.Done()
 		return "", &roomError{err}
 	}
@@ -111,7 +111,14 @@ func (g *guest) open(ctx context.Context, grant auth.Grant, offer string) (answe
 		return "", err
 	}
 	s.guests.set(g.id, g)
-	g.room.Join(g, grant.Watch)
+	if err := g.room.Join(g, grant.Watch); err != nil {
+		s.guests.set(g.id, nil)
+		g.fail(err)
+		g.peer.Close()
+		s.rooms.leave(grant.Room)
+		s.conns.Done()
+		return "", &roomError{err}
+	}
 	s.note(happened(g.note, audit.Joined, "", ""))
 	s.log.Info("joined", "room", g.room.Name(), "id", g.who.ID, "name", g.who.Name, "role", g.who.Role, "by", g.protocol())
 	go g.live()
@@ -197,7 +204,10 @@ func (g *guest) patch(match string, f sfu.Fragment) (answer, etag string, err er
 func (g *guest) Who() wire.Participant { return g.who }
 
 // May says whether the participant has a right.
-func (g *guest) May(right string) bool { return g.may(right) }
+func (g *guest) May(right string) bool { return g.grant.May(right) }
+
+// Invitation is the ID of the token.
+func (g *guest) Invitation() string { return g.grant.ID }
 
 // Subscribe offers a track.
 func (g *guest) Subscribe(u *sfu.Up) { g.peer.Subscribe(u) }
@@ -222,3 +232,6 @@ func (g *guest) Resent() int64 { return g.peer.Resent() }
 
 // Replaced ends the session for a newer one of the same client.
 func (g *guest) Replaced() { g.fail(errReplaced) }
+
+// Removed ends the session for good.
+func (g *guest) Removed(why string) { g.fail(errors.New(why)) }

@@ -45,6 +45,10 @@ func (s *Server) grant(w http.ResponseWriter, r *http.Request) (auth.Grant, bool
 		http.Error(w, err.Error(), http.StatusUnauthorized)
 		return auth.Grant{}, false
 	}
+	if s.book.Withdrawn(g.ID) {
+		s.forbid(w, r, g, withdrawnText)
+		return g, false
+	}
 	return g, true
 }
 

@@ -87,7 +87,10 @@ func (c *conn) rung(u *sfu.Up, rung string) {
 func (c *conn) Who() wire.Participant { return c.who }
 
 // May says whether the participant has a right.
-func (c *conn) May(right string) bool { return c.may(right) }
+func (c *conn) May(right string) bool { return c.grant.May(right) }
+
+// Invitation is the ID of the token.
+func (c *conn) Invitation() string { return c.grant.ID }
 
 // Subscribe begins to send a track.
 func (c *conn) Subscribe(u *sfu.Up) { c.peer.Subscribe(u) }
@@ -122,3 +125,6 @@ func (c *conn) Echo(e wire.Envelope) {
 
 // Replaced ends the connection for a newer one of the same client.
 func (c *conn) Replaced() { c.fail(errReplaced) }
+
+// Removed ends the connection for good.
+func (c *conn) Removed(why string) { c.fail(signalError{wire.CodeRemoved, why}) }

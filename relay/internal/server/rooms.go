@@ -4,6 +4,10 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/json"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -72,6 +76,7 @@ func (r *rooms) leave(name string) {
 		defer r.mu.Unlock()
 		if r.open[name] == o && o.timer == timer && !r.closed {
 			delete(r.open, name)
+			o.Lock(false, "")
 			r.s.closeRoom(o)
 		}
 	})
@@ -134,17 +139,49 @@ func (r *rooms) close() {
 
 // list returns what the open rooms look like.
 func (r *rooms) list() []room.Status {
-	r.mu.Lock()
-	all := make([]*openRoom, 0, len(r.open))
-	for _, o := range r.open {
-		all = append(all, o)
-	}
-	r.mu.Unlock()
+	all := r.all()
 	out := make([]room.Status, 0, len(all))
 	for _, o := range all {
 		out = append(out, o.Status())
 	}
 	return out
+}
+
+// all returns the open rooms.
+func (r *rooms) all() []*openRoom {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Collect(maps.Values(r.open))
+}
+
+// get returns a room that is open, or nil.
+func (r *rooms) get(name string) *openRoom {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open[name]
+}
+
+// report writes a message of the relay's own to the log of a room, open or not.
+func (r *rooms) report(name, kind, id string, body any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if o := r.open[name]; o != nil {
+		o.Report(kind, id, body)
+		return
+	}
+	ctx, now := context.Background(), r.s.cfg.Now().UnixMicro()
+	raw, err := json.Marshal(body)
+	var began int64
+	if err == nil {
+		began, err = r.s.bus.Began(ctx, name, now)
+	}
+	if err == nil {
+		e := wire.Envelope{V: wire.Version, Kind: kind, ID: id, Msg: rand.Text(), From: "relay", Time: now - began, Body: raw}
+		_, _, err = r.s.bus.Append(ctx, name, e, false)
+	}
+	if err != nil {
+		r.s.log.Error("message is not in the log", "room", name, "kind", kind, "error", err)
+	}
 }
 
 func (s *Server) closeRoom(o *openRoom) {
@@ -160,7 +197,7 @@ func (s *Server) openRoom(ctx context.Context, name string) (*openRoom, error) {
 	}
 	o := &openRoom{}
 	o.Room, err = room.Open(ctx, room.Config{Name: name, Began: began, Now: s.cfg.Now, Log: s.log, Store: s.bus,
-		Plant: s.hub, Recorder: late{o}, GhostTime: s.cfg.GhostTime})
+		Plant: s.hub, Recorder: late{o}, Max: s.cfg.Rooms.Of(name).Max, GhostTime: s.cfg.GhostTime})
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/config"
+	"sightline/relay/internal/invitation"
 	"sightline/relay/internal/limit"
 	"sightline/relay/internal/plant"
 	"sightline/relay/internal/policy"
@@ -60,6 +61,8 @@ type Server struct {
 	pool   *sfu.Pool
 	rooms  rooms
 	guests guests
+	lobby  lobby
+	book   *invitation.Book
 	joins  *limit.Limiter // by address
 
 	listener net.Listener
@@ -72,6 +75,8 @@ type Server struct {
 	ctx   context.Context // ends when the relay closes
 	stop  context.CancelFunc
 	conns sync.WaitGroup
+
+	closed sync.Once
 }
 
 var errClosing = errors.New("the relay is closing; come back in a moment")
@@ -84,6 +89,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1)}
 	s.joins = limit.New(cfg.Limits.JoinsPerMinute, time.Minute, cfg.Now)
 	s.guests.byID = map[string]*guest{}
+	s.lobby.waiting = map[string]*knock{}
 	s.rooms = rooms{s: s, open: map[string]*openRoom{}}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx); err != nil {
@@ -136,6 +142,7 @@ func (s *Server) start(ctx context.Context) error {
 	if s.auth, err = auth.Open(s.cfg.Data, s.cfg.Now); err != nil {
 		return err
 	}
+	s.book = invitation.Open(s.cfg.Data, s.cfg.Now)
 	if err = s.openSeal(); err != nil {
 		return err
 	}
@@ -163,6 +170,7 @@ func (s *Server) start(ctx context.Context) error {
 	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	go func() { s.served <- s.http.Serve(s.port.HTTP) }()
+	s.conns.Go(s.tend)
 	s.note(audit.Event{What: audit.Started, Address: s.listener.Addr().String()})
 	return nil
 }
@@ -236,11 +244,13 @@ func (s *Server) Authority() *auth.Authority { return s.auth }
 
 // Close sends everybody away, closes the recordings and ends the relay. It returns when all has ended.
 func (s *Server) Close() {
-	s.stop()
-	s.conns.Wait()
-	s.rooms.close()
-	s.note(audit.Event{What: audit.Ended})
-	s.shut()
+	s.closed.Do(func() {
+		s.stop()
+		s.conns.Wait()
+		s.rooms.close()
+		s.note(audit.Event{What: audit.Ended})
+		s.shut()
+	})
 }
 
 // shut ends what start has started, as far as it came.

@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"time"
@@ -51,6 +52,10 @@ func (c *conn) handle(data []byte) {
 		c.complain(wire.CodeBadMessage, err)
 		return
 	}
+	if !c.joined() {
+		c.complain(wire.CodeForbidden, errNotIn)
+		return
+	}
 	switch m.Type {
 	case wire.SignalPublish:
 		if err := room.MayPublish(c); err != nil && len(m.Tracks) > 0 {
@@ -66,6 +71,8 @@ func (c *conn) handle(data []byte) {
 		c.complain(wire.CodeBadMessage, fmt.Errorf("%s is the relay's to say", m.Type))
 	}
 }
+
+var errNotIn = errors.New("you are not in the room yet: wait for the welcome")
 
 func (c *conn) complain(code string, err error) {
 	c.Tell(wire.Signal{Type: wire.SignalError, Code: code, Text: err.Error()})

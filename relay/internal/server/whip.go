@@ -120,14 +120,21 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 		refuse(w, err)
 		return
 	}
-	g := &guest{s: s, id: rand.Text(), may: grant.May, who: wire.Participant{ID: participantID(grant, instance(r)),
+	g := &guest{s: s, id: rand.Text(), grant: grant, who: wire.Participant{ID: participantID(grant, instance(r)),
 		Name: grant.Name, Role: grant.Role, Online: true}}
 	g.note = entry(r, grant, g.who)
+	if wait, err := s.mustWait(r.Context(), grant, g.who.ID); err != nil {
+		s.unavailable(w, r, grant, err)
+		return
+	} else if wait {
+		s.askToWait(w, grant, g.who, g.note)
+		return
+	}
 	if egress {
 		q := r.URL.Query()
 		g.want = wanted(q.Get("participant"), q.Get("track"))
 	}
-	answer, err := g.open(r.Context(), grant, offer)
+	answer, err := g.open(r.Context(), offer)
 	var bad *sfu.OfferError
 	var closed *roomError
 	switch {

@@ -1,0 +1,173 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"sightline/relay/internal/audit"
+	"sightline/relay/internal/auth"
+	"sightline/relay/internal/invitation"
+	"sightline/relay/internal/room"
+	"sightline/relay/wire"
+)
+
+// Actor is who does something to a room or to somebody in it, as the audit log has it.
+type Actor struct {
+	Name       string // for people: participants are told
+	Invitation string // the ID of the token
+	Address    string
+	By         string // the way: REST
+}
+
+// event is a line of the audit log about what an actor did.
+func (a Actor) event(what, room string) audit.Event {
+	return audit.Event{What: what, Room: room, Actor: a.Name, Address: a.Address, By: a.By, Invitation: a.Invitation}
+}
+
+func about(e audit.Event, who wire.Participant, detail string) audit.Event {
+	e.Participant, e.Name, e.Role, e.Detail = who.ID, who.Name, who.Role, detail
+	return e
+}
+
+// Why nothing was done.
+var (
+	ErrNoRoom  = errors.New("nobody is in this room")
+	ErrNoKnock = errors.New("nobody of this ID waits to be let in")
+)
+
+// Mute says what of a participant's is not passed on. It fails with ErrNoRoom or room.ErrUnknown.
+func (s *Server) Mute(name, participant string, audio, video bool, by Actor) error {
+	o := s.rooms.get(name)
+	if o == nil {
+		return ErrNoRoom
+	}
+	who, err := o.Mute(participant, wire.Muted{Audio: audio, Video: video, By: by.Name})
+	if err == nil {
+		s.note(about(by.event(audit.Muted, name), who, fmt.Sprintf("audio %s, video %s", either(audio, "muted", "on"), either(video, "muted", "on"))))
+	}
+	return err
+}
+
+// Remove sends a participant away. Whoever comes with the same invitation has to be admitted from then on.
+func (s *Server) Remove(name, participant string, by Actor) error {
+	o := s.rooms.get(name)
+	if o == nil {
+		return ErrNoRoom
+	}
+	gone := o.Remove(func(m room.Member) bool {
+		if m.Who().ID != participant {
+			return false
+		}
+		// Before the connection ends, so that who comes right back is kept waiting.
+		body := wire.Lobby{State: wire.LobbyRemoved, Name: m.Who().Name, Role: m.Who().Role, By: by.Name, Invitation: m.Invitation()}
+		o.Write(wire.KindLobby, participant, body)
+		o.Write(wire.KindLobby, invitationRegister(m.Invitation()), body)
+		return true
+	}, by.Name+" removed you from the room.")
+	if len(gone) == 0 {
+		return room.ErrUnknown
+	}
+	s.note(about(by.event(audit.Removed, name), gone[0].Who(), ""))
+	return nil
+}
+
+// Lock lets nobody in any more but moderators, or everybody again. A room's lock ends when everybody has left it.
+func (s *Server) Lock(name string, on bool, by Actor) error {
+	o := s.rooms.get(name)
+	if o == nil {
+		return ErrNoRoom
+	}
+	o.Lock(on, by.Name)
+	s.note(by.event(either(on, audit.Locked, audit.Unlocked), name))
+	return nil
+}
+
+// Answer lets somebody in who waits in the lobby, or does not. It fails with ErrNoKnock.
+func (s *Server) Answer(name, participant string, admit bool, by Actor) error {
+	k := s.lobby.take(name, participant)
+	if k == nil {
+		return ErrNoKnock
+	}
+	state, what, answer := wire.LobbyRefused, audit.NotAdmitted, error(signalError{wire.CodeRemoved, refusedText})
+	if admit {
+		state, what, answer = wire.LobbyAdmitted, audit.Admitted, nil
+	}
+	s.reportLobby(k, state, by.Name) // before the answer: who may come in is looked up there
+	k.answer <- answer
+	s.note(about(by.event(what, name), k.who, ""))
+	return nil
+}
+
+// Withdraw ends an invitation, and the connections of those who use it. It fails with invitation.ErrUnknown.
+func (s *Server) Withdraw(id string, by Actor) (invitation.Invitation, error) {
+	i, err := s.book.Withdraw(id, by.Name)
+	if err == nil {
+		s.note(audit.Event{What: audit.Withdrawn, Room: i.Room, Name: i.Name, Role: i.Role, Invitation: i.ID, Actor: by.Name, Address: by.Address, By: by.By})
+		s.endWithdrawn()
+	}
+	return i, err
+}
+
+// withdrawnText is told to who uses an invitation that was withdrawn.
+const withdrawnText = "The invitation was withdrawn."
+
+// endWithdrawn sends away those whose invitation was withdrawn, by this relay or by a command beside it.
+func (s *Server) endWithdrawn() {
+	ended := s.book.Ended()
+	if len(ended) == 0 {
+		return
+	}
+	for _, o := range s.rooms.all() {
+		o.Remove(func(m room.Member) bool { return ended[m.Invitation()] }, withdrawnText)
+	}
+	for _, k := range s.lobby.list("") {
+		if ended[k.grant.ID] {
+			if k := s.lobby.take(k.room, k.who.ID); k != nil {
+				s.reportLobby(k, wire.LobbyRefused, "")
+				k.answer <- signalError{wire.CodeRemoved, withdrawnText}
+			}
+		}
+	}
+}
+
+// tendEvery is how soon the relay sees what was done beside it.
+const tendEvery = time.Second
+
+// tend looks after what changes by itself, until the relay closes.
+func (s *Server) tend() {
+	t := time.NewTicker(tendEvery)
+	defer t.Stop()
+	for {
+		select {
+		case <-t.C:
+		case <-s.ctx.Done():
+			return
+		}
+		s.endWithdrawn()
+		s.forgetKnocks(s.cfg.Now())
+	}
+}
+
+// enter brings somebody into a room, as far as its policy and its lock let him. Every enter is followed by a leave.
+func (s *Server) enter(ctx context.Context, b room.Bearer, name string) (*openRoom, error) {
+	o, err := s.rooms.enter(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.Fits(b); err != nil {
+		s.rooms.leave(name)
+		return nil, err
+	}
+	return o, nil
+}
+
+// newcomer is who wants to come in.
+type newcomer struct {
+	who   wire.Participant
+	grant auth.Grant
+}
+
+func (n newcomer) Who() wire.Participant { return n.who }
+func (n newcomer) May(right string) bool { return n.grant.May(right) }
