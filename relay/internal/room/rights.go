@@ -12,16 +12,16 @@ import (
 //	draw      the log, but for the relay's own kinds; pointers
 //	publish   tracks
 //	field     with draw: anchors and poses, which only who carries the camera can know
-//	anybody   chat
+//	anybody   chat; an answer to being recorded
 //
-// The relay's own kinds are participant, machine, tag, alarm, recording, room, muted and lobby: evidence that nobody
+// The relay's own kinds are participant, machine, tag, alarm, recording, recorded, room, muted and lobby: evidence that nobody
 // else may write. Who moderates does so through the relay's REST API. Kinds that this version does not know may be written by who may draw.
 
 // KindRecording is written by the relay when something is not recorded as it should be.
 const KindRecording = "recording"
 
 var relayKinds = map[string]bool{wire.KindParticipant: true, wire.KindMachine: true, wire.KindTag: true,
-	wire.KindAlarm: true, KindRecording: true, wire.KindRoom: true, wire.KindMuted: true, wire.KindLobby: true}
+	wire.KindAlarm: true, KindRecording: true, wire.KindRecorded: true, wire.KindRoom: true, wire.KindMuted: true, wire.KindLobby: true}
 
 // lossyKinds do not belong on the log channel.
 var lossyKinds = map[string]bool{wire.KindPose: true, wire.KindPointer: true, wire.KindPing: true, wire.KindPong: true}
@@ -33,7 +33,7 @@ func mayLog(b Bearer, kind string) error {
 		return fmt.Errorf("only the relay writes messages of kind %s", kind)
 	case lossyKinds[kind]:
 		return fmt.Errorf("messages of kind %s do not go on the log channel", kind)
-	case kind == wire.KindChat:
+	case kind == wire.KindChat, kind == wire.KindConsent:
 		return nil
 	case !b.May(auth.Draw):
 		return fmt.Errorf("the invitation lets you watch and chat, but not write messages of kind %s", kind)
