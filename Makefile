@@ -24,7 +24,7 @@ VISION ?=
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay tamper crash lint clean
+.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record tamper crash lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -76,11 +76,15 @@ bench-relay: deps ## Measure the relay: CPU, delay, allocations and memory of 1 
 	CGO_ENABLED=0 go build -o bin/relay ./relay
 	CGO_ENABLED=0 go run ./relay/bench
 
+bench-record: deps ## Measure what recording costs: CPU and memory of each session, beside forwarding alone
+	CGO_ENABLED=0 go build -o bin/relay ./relay
+	CGO_ENABLED=0 go run ./relay/bench --record
+
 tamper: deps ## Change recorded cases in 12,000 random ways; all must be found, and no untouched case accused
 	CGO_ENABLED=0 go test ./relay/evidence -run Tampering -tamper 12000 -timeout 30m -v | grep -v level=
 
 crash: deps ## Kill a recording relay at 200 random moments, and prove each case up to its end
-	CGO_ENABLED=0 go test ./relay/internal/server -run Crash -crash 200 -timeout 60m -v | grep -v level=
+	CGO_ENABLED=0 go test ./relay/internal/server -run Crash -crash 200 -parallel 6 -timeout 60m -v | grep -v level=
 
 lint: deps ## go vet, gofmt, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w"; exit 1; }

@@ -1,5 +1,6 @@
 // Command bench starts a relay and measures what it costs to forward: one publisher of 720p at 2.5 Mbit/s to
-// many receivers, in many rooms. The receivers run on the same machine and share its cores.
+// many receivers, in many rooms. The receivers run on the same machine and share its cores. With --record it
+// measures what it costs to record, beside forwarding alone.
 package main
 
 import (
@@ -25,6 +26,9 @@ type options struct {
 	For   time.Duration `default:"8s" help:"Measured time of each load."`
 	Max   int           `default:"128" help:"Leave out loads with more receivers than this."`
 	Bits  int           `default:"2500000" help:"Bits per second of each publisher."`
+
+	Record   bool  `help:"Measure recording."`
+	Sessions []int `default:"1,4,8,16" help:"With --record: how many rooms are recorded at once."`
 }
 
 func main() {
@@ -32,6 +36,13 @@ func main() {
 	kong.Parse(&o)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if o.Record {
+		if err := o.record(ctx); err != nil {
+			fmt.Fprintln(os.Stderr, "bench:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	fmt.Println("rooms  subs  pkt/s  delivered  cpu/pkt us  p50 ms  p95 ms  p99 ms  pkt/call  alloc/pkt  kB/participant")
 	for _, rooms := range []int{1, 4, 16} {
 		for _, subs := range []int{1, 8, 32} {
@@ -50,30 +61,56 @@ func main() {
 // figures are what the relay says of itself.
 type figures struct{ cpu, allocs, memory, sent, calls float64 }
 
-func (o options) measure(ctx context.Context, rooms, subs int) error {
+// relay is a relay that was started.
+type relay struct {
+	program, data, url string
+	cmd                *exec.Cmd
+}
+
+// start starts a relay with a data directory of its own, which is the caller's to remove.
+func (o options) start(ctx context.Context, args ...string) (*relay, error) {
 	data, err := os.MkdirTemp("", "relay-bench-")
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer os.RemoveAll(data)
-	cmd := exec.CommandContext(ctx, o.Relay, "serve", "--data", data, "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--joins-per-minute", "0")
-	out, err := cmd.StdoutPipe()
+	r := &relay{program: o.Relay, data: data}
+	r.cmd = exec.CommandContext(ctx, o.Relay, append([]string{"serve", "--data", data, "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0",
+		"--joins-per-minute", "0"}, args...)...)
+	out, err := r.cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := r.cmd.Start(); err != nil {
+		return nil, fmt.Errorf("%w; build it with make build", err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	if err != nil || len(strings.Fields(line)) < 2 {
+		r.stop()
+		return nil, fmt.Errorf("the relay did not start: %q, %v", line, err)
+	}
+	r.url = strings.TrimPrefix(strings.Fields(line)[1], "url=")
+	return r, nil
+}
+
+// stop ends the relay, which closes its cases.
+func (r *relay) stop() {
+	_ = r.cmd.Process.Signal(os.Interrupt)
+	_ = r.cmd.Wait()
+}
+
+func (r *relay) token(room, role string) (string, error) {
+	out, err := exec.Command(r.program, "invite", room, "--role", role, "--token-only", "--data", r.data).Output()
+	return strings.TrimSpace(string(out)), err
+}
+
+func (o options) measure(ctx context.Context, rooms, subs int) error {
+	relay, err := o.start(ctx)
 	if err != nil {
 		return err
 	}
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("%w; build it with make build", err)
-	}
-	defer func() { _ = cmd.Process.Signal(os.Interrupt); _ = cmd.Wait() }()
-	line, err := bufio.NewReader(out).ReadString('\n')
-	if err != nil || len(strings.Fields(line)) < 2 {
-		return fmt.Errorf("the relay did not start: %q, %v", line, err)
-	}
-	url := strings.TrimPrefix(strings.Fields(line)[1], "url=")
-	token := func(room, role string) (string, error) {
-		out, err := exec.Command(o.Relay, "invite", room, "--role", role, "--token-only", "--data", data).Output()
-		return strings.TrimSpace(string(out)), err
-	}
+	defer os.RemoveAll(relay.data)
+	defer relay.stop()
+	url, token := relay.url, relay.token
 	empty, err := read(url)
 	if err != nil {
 		return err

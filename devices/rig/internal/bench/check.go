@@ -43,6 +43,9 @@ func (s *session) measure(took time.Duration) (*Report, error) {
 	if err := r.recordings(s); err != nil {
 		return nil, err
 	}
+	if err := r.sealed(s); err != nil {
+		return nil, err
+	}
 	r.check(s, exact)
 	return r, nil
 }

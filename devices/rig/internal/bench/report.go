@@ -37,6 +37,7 @@ type Report struct {
 	Truth      string      `json:"truth"`
 	Marks      Marks       `json:"marks"`
 	Recordings []Recording `json:"recordings"`
+	Cases      []Case      `json:"cases"`
 	Usage      []Usage     `json:"usage"`
 	// Failures are the reasons why the job did not really happen; empty is success.
 	Failures []string `json:"failures"`
@@ -47,6 +48,13 @@ type Recording struct {
 	File    string  `json:"file"`
 	Seconds float64 `json:"seconds"`
 	Frames  int     `json:"frames"`
+}
+
+// Case is a sealed recording, and what the relay's verify said of it.
+type Case struct {
+	File   string `json:"file"`
+	Proven bool   `json:"proven"`
+	Text   string `json:"text"`
 }
 
 // Print writes the report as a table for people.
@@ -79,6 +87,9 @@ func (r *Report) Print(w io.Writer) {
 	}
 	for _, rec := range r.Recordings {
 		row("plays", "%s: %.1f s, %d frames", rec.File, rec.Seconds, rec.Frames)
+	}
+	for _, c := range r.Cases {
+		row("case", "%s: %s", c.File, c.Text)
 	}
 	for _, u := range r.Usage {
 		row("used by "+u.Process, "%.1f s CPU (%.0f %% of a core), %.0f MB at its peak", u.CPUSeconds, 100*u.CPUSeconds/r.Seconds, u.PeakMB)
