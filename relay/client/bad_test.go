@@ -2,7 +2,6 @@ package client_test
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -14,24 +13,8 @@ import (
 
 	"sightline/relay/client"
 	"sightline/relay/internal/relaytest"
-	"sightline/relay/internal/room"
-	"sightline/relay/internal/server"
 	"sightline/relay/wire"
 )
-
-func roomsOf(t *testing.T, s *server.Server) []room.Status {
-	t.Helper()
-	resp, err := http.Get(s.URL() + "/api/rooms")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var out struct{ Rooms []room.Status }
-	if err := json.NewDecoder(resp.Body).Decode(&out); err != nil {
-		t.Fatal(err)
-	}
-	return out.Rooms
-}
 
 func TestTokensThatDoNotGrant(t *testing.T) {
 	s := relaytest.Start(t, nil)

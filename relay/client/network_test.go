@@ -60,7 +60,7 @@ func TestReplicasAgreeAfterABreak(t *testing.T) {
 		return state == client.Connecting
 	})
 	t.Logf("client noticed after %v", time.Since(offline))
-	relaytest.Eventually(t, "the relay has let all go", func() bool { return len(roomsOf(t, s)[0].Participants) == 0 })
+	relaytest.Eventually(t, "the relay has let all go", func() bool { return len(s.Rooms()[0].Participants) == 0 })
 	t.Logf("relay noticed after %v", time.Since(offline))
 	time.Sleep(time.Until(offline.Add(10 * time.Second)))
 	network.Pause(false)

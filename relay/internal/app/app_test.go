@@ -109,7 +109,7 @@ func TestServe(t *testing.T) {
 	if !strings.HasPrefix(said, "listening url=http://127.0.0.1:") || !strings.Contains(said, " mqtt=tcp://127.0.0.1:") {
 		t.Errorf("said %q", said)
 	}
-	for path, want := range map[string]int{"/healthz": 200, "/join": 200, "/ws": 401, "/api/rooms": 200, "/nothing": 404} {
+	for path, want := range map[string]int{"/healthz": 200, "/join": 200, "/ws": 401, "/api/v1/health": 200, "/api/v1/rooms": 401, "/nothing": 404} {
 		resp, err := http.Get(url + path)
 		if err != nil {
 			t.Fatal(err)

@@ -59,12 +59,26 @@ type Event struct {
 	Detail      string    `json:"detail,omitempty"` // the track, the key, the directory
 }
 
+// Actor is who does something to a room, to somebody in it, or to an invitation.
+type Actor struct {
+	Name       string // for people: participants are told
+	Invitation string // the ID of the token
+	Address    string
+	By         string // the way: REST
+}
+
+// Event is a line about what an actor did in a room.
+func (a Actor) Event(what, room string) Event {
+	return Event{What: what, Room: room, Actor: a.Name, Address: a.Address, By: a.By, Invitation: a.Invitation}
+}
+
 // Log is the file. Its methods may be called from any goroutine.
 type Log struct {
 	now func() time.Time
 
-	mu   sync.Mutex
-	file *os.File
+	mu    sync.Mutex
+	file  *os.File
+	began time.Time // when its first event was
 }
 
 // Path is where the log is under a data directory.
@@ -76,7 +90,7 @@ func Open(data string, now func() time.Time) (*Log, error) {
 	if err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
-	return &Log{now: now, file: f}, nil
+	return &Log{now: now, file: f, began: firstTime(f.Name(), now())}, nil
 }
 
 // Write appends an event. When it returns, the line outlives the process.

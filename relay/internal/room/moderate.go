@@ -3,6 +3,7 @@ package room
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/sfu"
@@ -14,7 +15,17 @@ var (
 	ErrLocked  = errors.New("the room is locked: ask a moderator to open it")
 	ErrFull    = errors.New("the room is full")
 	ErrUnknown = errors.New("no such participant is in the room")
+	ErrNoRoom  = errors.New("nobody is in this room")
+	ErrNoKnock = errors.New("nobody of this ID waits to be let in")
 )
+
+// Asker is somebody who waits to be let in.
+type Asker struct {
+	wire.Participant
+	Room    string    `json:"room"`
+	Since   time.Time `json:"since"`
+	Address string    `json:"address"`
+}
 
 // Fits returns why somebody cannot come in now, or nil.
 func (r *Room) Fits(b Bearer) (err error) {

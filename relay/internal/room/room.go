@@ -23,6 +23,7 @@ type Member interface {
 	// Dropped counts the packets that could not be written, Resent those that were asked for again.
 	Dropped() int64
 	Resent() int64
+	Figures() sfu.Figures
 	// Echo confirms a message that was in the log before.
 	Echo(wire.Envelope)
 	// Replaced ends the connection: the same client has joined again.

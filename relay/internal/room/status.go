@@ -3,6 +3,7 @@ package room
 import (
 	"slices"
 
+	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
 )
 
@@ -22,18 +23,22 @@ type Status struct {
 // Present is a participant who is connected.
 type Present struct {
 	wire.Participant
-	Muted          wire.Muted `json:"muted"`
-	DroppedPackets int64      `json:"dropped_packets"` // media that could not be written
-	ResentPackets  int64      `json:"resent_packets"`  // media that it asked for again
+	Muted          wire.Muted  `json:"muted"`
+	Link           sfu.Figures `json:"link"`
+	DroppedPackets int64       `json:"dropped_packets"` // media that could not be written
+	ResentPackets  int64       `json:"resent_packets"`  // media that it asked for again
 }
 
 // TrackStatus is a published track.
 type TrackStatus struct {
-	Participant string `json:"participant"`
-	Name        string `json:"name"`
-	Kind        string `json:"kind"`
-	Codec       string `json:"codec"`
-	Packets     int64  `json:"packets"`
+	Participant string  `json:"participant"`
+	Name        string  `json:"name"`
+	Kind        string  `json:"kind"`
+	Codec       string  `json:"codec"`
+	Packets     int64   `json:"packets"`
+	Lost        int64   `json:"lost"` // packets that have not come from the publisher
+	Bits        float64 `json:"bits"` // per second
+	Muted       bool    `json:"muted"`
 }
 
 // Status returns what the room looks like now.
@@ -43,10 +48,11 @@ func (r *Room) Status() Status {
 	r.ask(func() {
 		s.Locked = r.locked.Locked
 		for _, m := range *r.members.Load() {
-			s.Participants = append(s.Participants, Present{m.Who(), r.muted[m.Who().ID], m.Dropped(), m.Resent()})
+			s.Participants = append(s.Participants, Present{m.Who(), r.muted[m.Who().ID], m.Figures(), m.Dropped(), m.Resent()})
 		}
 		for _, u := range r.ups {
-			s.Tracks = append(s.Tracks, TrackStatus{u.up.Participant, u.up.Name, u.up.Kind, u.up.Codec, u.up.Packets()})
+			s.Tracks = append(s.Tracks, TrackStatus{u.up.Participant, u.up.Name, u.up.Kind, u.up.Codec, u.up.Packets(),
+				u.up.Lost(), u.up.Bits(), u.up.Muted()})
 		}
 		for machine := range r.watching {
 			s.Watching = append(s.Watching, machine)

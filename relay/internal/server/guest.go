@@ -227,6 +227,9 @@ func (g *guest) Echo(wire.Envelope) {}
 // Dropped counts the packets that could not be written.
 func (g *guest) Dropped() int64 { return g.peer.Dropped() }
 
+// Figures say what the participant's link is like.
+func (g *guest) Figures() sfu.Figures { return g.peer.Figures() }
+
 // Resent counts the packets that it asked for again.
 func (g *guest) Resent() int64 { return g.peer.Resent() }
 

@@ -1,11 +1,11 @@
 package server
 
 import (
-	"encoding/json"
+	"errors"
 	"net/http"
-	"slices"
 	"strings"
 
+	"sightline/relay/internal/api"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/metrics"
 	"sightline/relay/internal/page"
@@ -23,7 +23,7 @@ func (s *Server) handler() http.Handler {
 		mux.HandleFunc("GET /"+name+".js", page.Serve(name+".js"))
 	}
 	mux.HandleFunc("GET /rtc.js", page.Serve("rtc.js"))
-	mux.HandleFunc("GET /api/rooms", s.serveRooms)
+	api.Handle(mux, s.rest())
 	mux.Handle("GET /metrics", s.local(metrics.Handler(s)))
 	s.handleGuests(mux)
 	return mux
@@ -37,19 +37,28 @@ func bearer(r *http.Request) string {
 	return r.URL.Query().Get("token")
 }
 
-func (s *Server) grant(w http.ResponseWriter, r *http.Request) (auth.Grant, bool) {
-	g, err := s.auth.Check(bearer(r))
-	if err != nil {
+// Grant is the grant of a request's bearer. Where it fails, it has noted why, and status is the answer's.
+func (s *Server) Grant(r *http.Request) (g auth.Grant, status int, err error) {
+	g, err = s.auth.Check(bearer(r))
+	switch {
+	case err != nil:
 		s.refused(r, auth.Grant{}, err.Error())
+		return auth.Grant{}, http.StatusUnauthorized, err
+	case s.book.Withdrawn(g.ID):
+		s.refused(r, g, withdrawnText)
+		return auth.Grant{}, http.StatusForbidden, errors.New(withdrawnText)
+	}
+	return g, 0, nil
+}
+
+// grant is Grant; it has answered where there is none.
+func (s *Server) grant(w http.ResponseWriter, r *http.Request) (auth.Grant, bool) {
+	g, status, err := s.Grant(r)
+	if err != nil {
 		w.Header().Set("WWW-Authenticate", "Bearer")
-		http.Error(w, err.Error(), http.StatusUnauthorized)
-		return auth.Grant{}, false
+		http.Error(w, err.Error(), status)
 	}
-	if s.book.Withdrawn(g.ID) {
-		s.forbid(w, r, g, withdrawnText)
-		return g, false
-	}
-	return g, true
+	return g, err == nil
 }
 
 // Rooms says what the open rooms look like, for the metrics; Sent what the media port has sent.
@@ -65,22 +74,4 @@ func (s *Server) local(h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
-}
-
-// serveRooms says what the rooms look like: all of them to this machine, his own to the bearer of a token.
-func (s *Server) serveRooms(w http.ResponseWriter, r *http.Request) {
-	only := ""
-	if !isLocal(r) || bearer(r) != "" {
-		g, ok := s.grant(w, r)
-		if !ok {
-			return
-		}
-		only = g.Room
-	}
-	list := s.rooms.list()
-	if only != "" {
-		list = slices.DeleteFunc(list, func(r room.Status) bool { return r.Room != only })
-	}
-	w.Header().Set("Content-Type", "application/json")
-	_ = json.NewEncoder(w).Encode(map[string]any{"rooms": list, "bad_machine_messages": s.hub.Bad()})
 }

@@ -102,7 +102,7 @@ func TestTooManyMessages(t *testing.T) {
 func TestSizesAndSlowness(t *testing.T) {
 	s := relaytest.Start(t, nil)
 	token := tokenFor(t, s.Authority(), "hall")
-	if status, text := get(t, s.URL()+"/api/rooms?x="+strings.Repeat("x", 64<<10), ""); status != http.StatusRequestHeaderFieldsTooLarge {
+	if status, text := get(t, s.URL()+"/api/v1/rooms?x="+strings.Repeat("x", 64<<10), ""); status != http.StatusRequestHeaderFieldsTooLarge {
 		t.Errorf("long header: %d %s", status, text)
 	}
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.URL()+"/whep/hall", strings.NewReader(strings.Repeat("x", wire.MaxSignal+1)))

@@ -12,6 +12,7 @@ import (
 
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
+	"sightline/relay/internal/room"
 	"sightline/relay/wire"
 )
 
@@ -142,18 +143,11 @@ func (l *lobby) list(room string) []knock {
 	return all
 }
 
-// Asker is somebody who waits to be let in.
-type Asker struct {
-	wire.Participant
-	Since   time.Time `json:"since"`
-	Address string    `json:"address"`
-}
-
-// Waiting returns those who wait for a room, who came first before; of all rooms where room is empty.
-func (s *Server) Waiting(room string) []Asker {
-	out := []Asker{}
-	for _, k := range s.lobby.list(room) {
-		out = append(out, Asker{k.who, k.since.UTC(), k.note.Address})
+// Waiting returns those who wait for a room, who came first before; of all rooms where the name is empty.
+func (s *Server) Waiting(name string) []room.Asker {
+	out := []room.Asker{}
+	for _, k := range s.lobby.list(name) {
+		out = append(out, room.Asker{Participant: k.who, Room: k.room, Since: k.since.UTC(), Address: k.note.Address})
 	}
 	return out
 }

@@ -104,6 +104,9 @@ func (c *conn) SendLossy(channel string, data []byte) bool { return c.peer.SendL
 // Dropped counts the packets that could not be written.
 func (c *conn) Dropped() int64 { return c.peer.Dropped() }
 
+// Figures say what the participant's link is like.
+func (c *conn) Figures() sfu.Figures { return c.peer.Figures() }
+
 // Resent counts the packets that it asked for again.
 func (c *conn) Resent() int64 { return c.peer.Resent() }
 

@@ -2,7 +2,6 @@ package server
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -13,48 +12,29 @@ import (
 	"sightline/relay/wire"
 )
 
-// Actor is who does something to a room or to somebody in it, as the audit log has it.
-type Actor struct {
-	Name       string // for people: participants are told
-	Invitation string // the ID of the token
-	Address    string
-	By         string // the way: REST
-}
-
-// event is a line of the audit log about what an actor did.
-func (a Actor) event(what, room string) audit.Event {
-	return audit.Event{What: what, Room: room, Actor: a.Name, Address: a.Address, By: a.By, Invitation: a.Invitation}
-}
-
 func about(e audit.Event, who wire.Participant, detail string) audit.Event {
 	e.Participant, e.Name, e.Role, e.Detail = who.ID, who.Name, who.Role, detail
 	return e
 }
 
-// Why nothing was done.
-var (
-	ErrNoRoom  = errors.New("nobody is in this room")
-	ErrNoKnock = errors.New("nobody of this ID waits to be let in")
-)
-
-// Mute says what of a participant's is not passed on. It fails with ErrNoRoom or room.ErrUnknown.
-func (s *Server) Mute(name, participant string, audio, video bool, by Actor) error {
+// Mute says what of a participant's is not passed on. It fails with room.ErrNoRoom or room.ErrUnknown.
+func (s *Server) Mute(name, participant string, audio, video bool, by audit.Actor) error {
 	o := s.rooms.get(name)
 	if o == nil {
-		return ErrNoRoom
+		return room.ErrNoRoom
 	}
 	who, err := o.Mute(participant, wire.Muted{Audio: audio, Video: video, By: by.Name})
 	if err == nil {
-		s.note(about(by.event(audit.Muted, name), who, fmt.Sprintf("audio %s, video %s", either(audio, "muted", "on"), either(video, "muted", "on"))))
+		s.note(about(by.Event(audit.Muted, name), who, fmt.Sprintf("audio %s, video %s", either(audio, "muted", "on"), either(video, "muted", "on"))))
 	}
 	return err
 }
 
 // Remove sends a participant away. Whoever comes with the same invitation has to be admitted from then on.
-func (s *Server) Remove(name, participant string, by Actor) error {
+func (s *Server) Remove(name, participant string, by audit.Actor) error {
 	o := s.rooms.get(name)
 	if o == nil {
-		return ErrNoRoom
+		return room.ErrNoRoom
 	}
 	gone := o.Remove(func(m room.Member) bool {
 		if m.Who().ID != participant {
@@ -69,26 +49,26 @@ func (s *Server) Remove(name, participant string, by Actor) error {
 	if len(gone) == 0 {
 		return room.ErrUnknown
 	}
-	s.note(about(by.event(audit.Removed, name), gone[0].Who(), ""))
+	s.note(about(by.Event(audit.Removed, name), gone[0].Who(), ""))
 	return nil
 }
 
 // Lock lets nobody in any more but moderators, or everybody again. A room's lock ends when everybody has left it.
-func (s *Server) Lock(name string, on bool, by Actor) error {
+func (s *Server) Lock(name string, on bool, by audit.Actor) error {
 	o := s.rooms.get(name)
 	if o == nil {
-		return ErrNoRoom
+		return room.ErrNoRoom
 	}
 	o.Lock(on, by.Name)
-	s.note(by.event(either(on, audit.Locked, audit.Unlocked), name))
+	s.note(by.Event(either(on, audit.Locked, audit.Unlocked), name))
 	return nil
 }
 
-// Answer lets somebody in who waits in the lobby, or does not. It fails with ErrNoKnock.
-func (s *Server) Answer(name, participant string, admit bool, by Actor) error {
+// Answer lets somebody in who waits in the lobby, or does not. It fails with room.ErrNoKnock.
+func (s *Server) Answer(name, participant string, admit bool, by audit.Actor) error {
 	k := s.lobby.take(name, participant)
 	if k == nil {
-		return ErrNoKnock
+		return room.ErrNoKnock
 	}
 	state, what, answer := wire.LobbyRefused, audit.NotAdmitted, error(signalError{wire.CodeRemoved, refusedText})
 	if admit {
@@ -96,12 +76,12 @@ func (s *Server) Answer(name, participant string, admit bool, by Actor) error {
 	}
 	s.reportLobby(k, state, by.Name) // before the answer: who may come in is looked up there
 	k.answer <- answer
-	s.note(about(by.event(what, name), k.who, ""))
+	s.note(about(by.Event(what, name), k.who, ""))
 	return nil
 }
 
 // Withdraw ends an invitation, and the connections of those who use it. It fails with invitation.ErrUnknown.
-func (s *Server) Withdraw(id string, by Actor) (invitation.Invitation, error) {
+func (s *Server) Withdraw(id string, by audit.Actor) (invitation.Invitation, error) {
 	i, err := s.book.Withdraw(id, by.Name)
 	if err == nil {
 		s.note(audit.Event{What: audit.Withdrawn, Room: i.Room, Name: i.Name, Role: i.Role, Invitation: i.ID, Actor: by.Name, Address: by.Address, By: by.By})
@@ -147,6 +127,11 @@ func (s *Server) tend() {
 		}
 		s.endWithdrawn()
 		s.forgetKnocks(s.cfg.Now())
+		if part, err := s.audit.Rotate(s.cfg.AuditBytes, 0); err != nil {
+			s.log.Error("the audit log cannot be put aside", "error", err)
+		} else if part != "" {
+			s.log.Info("the audit log was put aside", "part", part)
+		}
 	}
 }
 

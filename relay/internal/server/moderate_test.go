@@ -20,7 +20,7 @@ import (
 	"sightline/relay/wire"
 )
 
-var ann = server.Actor{Name: "Ann", By: "REST", Address: "192.0.2.1", Invitation: "of-ann"}
+var ann = audit.Actor{Name: "Ann", By: "REST", Address: "192.0.2.1", Invitation: "of-ann"}
 
 // signed makes a token for the room hall, with rights of one's own.
 func signed(t *testing.T, a *auth.Authority, g auth.Grant) string {
@@ -94,7 +94,7 @@ func TestLobby(t *testing.T) {
 	}
 	id := waits("Tom")
 	relaytest.Eventually(t, "the moderator's log says so", func() bool { return strings.Contains(replica.State(wire.KindLobby)[id], wire.LobbyWaiting) })
-	if err := s.Answer("other", id, true, ann); !errors.Is(err, server.ErrNoKnock) {
+	if err := s.Answer("other", id, true, ann); !errors.Is(err, room.ErrNoKnock) {
 		t.Errorf("admitted to another room: %v", err)
 	}
 	if err := s.Answer("hall", id, true, ann); err != nil {
@@ -192,7 +192,7 @@ func TestMute(t *testing.T) {
 	if err := s.Mute("hall", "p-none", true, true, ann); !errors.Is(err, room.ErrUnknown) {
 		t.Error(err)
 	}
-	if err := s.Mute("none", "p-none", true, true, ann); !errors.Is(err, server.ErrNoRoom) {
+	if err := s.Mute("none", "p-none", true, true, ann); !errors.Is(err, room.ErrNoRoom) {
 		t.Error(err)
 	}
 }

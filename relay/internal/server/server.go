@@ -40,6 +40,8 @@ type Config struct {
 	Limits    Limits
 	Recording Recording
 	Rooms     policy.Rooms // what holds in which room
+	// AuditBytes is the size past which the audit log is put aside and begun anew; 0: never.
+	AuditBytes int64
 
 	Log       *slog.Logger
 	Now       func() time.Time

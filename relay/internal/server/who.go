@@ -44,8 +44,10 @@ func way(r *http.Request) string {
 		return "WHEP"
 	case r.URL.Path == "/ws":
 		return "socket"
+	case strings.HasPrefix(r.URL.Path, "/console"), strings.HasPrefix(r.URL.Path, "/signin"):
+		return "console"
 	}
-	return "HTTP"
+	return "REST"
 }
 
 // address is where a request comes from: the other end of its connection, or, where a proxy on this machine
@@ -56,7 +58,7 @@ func address(r *http.Request) string {
 		return r.RemoteAddr
 	}
 	forwarded := r.Header.Values("X-Forwarded-For")
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() || len(forwarded) == 0 {
+	if !isForwarded(r) {
 		return host
 	}
 	hops := strings.Split(forwarded[len(forwarded)-1], ",")
@@ -64,6 +66,13 @@ func address(r *http.Request) string {
 		return ip.String()
 	}
 	return "unknown"
+}
+
+// isForwarded says whether a proxy on this machine has passed a request on.
+func isForwarded(r *http.Request) bool {
+	host, _, _ := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback() && len(r.Header.Values("X-Forwarded-For")) > 0
 }
 
 // isLocal says whether a request comes from this machine.

@@ -1,0 +1,73 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"sightline/relay/internal/invitation"
+	"sightline/relay/internal/room"
+)
+
+// refusal is an answer that is an error, in words.
+type refusal struct {
+	status int
+	text   string
+}
+
+func (e refusal) Error() string { return e.text }
+
+func bad(format string, args ...any) error {
+	return refusal{http.StatusBadRequest, fmt.Sprintf(format, args...)}
+}
+
+// fail answers with an error.
+func fail(w http.ResponseWriter, err error) {
+	var known refusal
+	switch {
+	case errors.As(err, &known):
+	case errors.Is(err, room.ErrNoRoom), errors.Is(err, room.ErrUnknown), errors.Is(err, room.ErrNoKnock), errors.Is(err, invitation.ErrUnknown):
+		known = refusal{http.StatusNotFound, err.Error()}
+	default:
+		known = refusal{http.StatusInternalServerError, err.Error()}
+	}
+	problem(w, known.status, known.text)
+}
+
+// problem answers with an RFC 9457 problem.
+func problem(w http.ResponseWriter, status int, detail string) {
+	write(w, status, "application/problem+json", map[string]any{"title": http.StatusText(status), "status": status, "detail": detail})
+}
+
+func write(w http.ResponseWriter, status int, mediaType string, out any) {
+	if out == nil {
+		w.WriteHeader(status)
+		return
+	}
+	w.Header().Set("Content-Type", mediaType)
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+// maxBody is the most that a request may bring, bytes.
+const maxBody = 64 << 10
+
+// body reads the request's body. What it does not know is an error, and so is more than one value.
+func body(c call, into any) error {
+	d := json.NewDecoder(http.MaxBytesReader(c.w, c.r.Body, maxBody))
+	d.DisallowUnknownFields()
+	err := d.Decode(into)
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge):
+		return refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the body is larger than %d bytes", maxBody)}
+	case err != nil:
+		return bad("the body is not as it should be: %v; %s/openapi.json describes it", err, Base)
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return bad("there is more after the body's JSON")
+	}
+	return nil
+}

@@ -1,0 +1,124 @@
+package server
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"sightline/relay/internal/api"
+	"sightline/relay/internal/audit"
+	"sightline/relay/internal/auth"
+	"sightline/relay/internal/invitation"
+)
+
+// rest is the Server as the REST API sees it.
+func (s *Server) rest() api.Config {
+	return api.Config{Moderator: s, Rooms: s, Invitations: s, Archive: s, Door: s}
+}
+
+// Draining says whether the relay is going out of service.
+func (s *Server) Draining() bool {
+	draining, _ := s.rooms.draining()
+	return draining
+}
+
+// Invite makes an invitation.
+func (s *Server) Invite(g auth.Grant, ttl time.Duration, by audit.Actor) (string, invitation.Invitation, error) {
+	token, made, err := s.book.Make(s.auth, g, ttl, by.Name)
+	if err == nil {
+		s.note(audit.Event{What: audit.Invited, Room: made.Room, Name: made.Name, Role: made.Role, Rights: made.Rights, Invitation: made.ID,
+			Actor: by.Name, Address: by.Address, By: by.By, Detail: "for " + ttl.String()})
+	}
+	return token, made, err
+}
+
+// Invitations are those that have not expired.
+func (s *Server) Invitations() ([]invitation.Invitation, error) { return s.book.List() }
+
+// Audit returns the last events of the audit log of which it is to be so, the latest first.
+func (s *Server) Audit(last int, of func(audit.Event) bool) ([]audit.Event, error) {
+	return audit.Last(s.cfg.Data, last, of)
+}
+
+// Forbid notes that somebody was not let do something.
+func (s *Server) Forbid(r *http.Request, g auth.Grant, why string) { s.refused(r, g, why) }
+
+// Actor is who a request comes from.
+func (s *Server) Actor(r *http.Request, g auth.Grant) audit.Actor {
+	return audit.Actor{Name: g.Name, Invitation: g.ID, Address: address(r), By: way(r)}
+}
+
+// PublicURL is where the one who asks reaches the relay: as he has done it now.
+func (s *Server) PublicURL(r *http.Request) string {
+	scheme := "http"
+	if r.TLS != nil || s.tls != nil || isForwarded(r) && r.Header.Get("X-Forwarded-Proto") == "https" {
+		scheme = "https"
+	}
+	return scheme + "://" + r.Host
+}
+
+// Recordings lists what is under the directory of recordings, of one room or of all.
+func (s *Server) Recordings(name string) ([]api.Recording, error) {
+	pattern := "*"
+	if name != "" {
+		pattern = name
+	}
+	dirs, err := filepath.Glob(filepath.Join(s.cfg.Data, "recordings", pattern, "*"))
+	if err != nil {
+		return nil, fmt.Errorf("recordings: %w", err)
+	}
+	all := []api.Recording{}
+	for _, dir := range dirs {
+		if r, ok := recordingOf(dir); ok {
+			all = append(all, r)
+		}
+	}
+	return all, nil
+}
+
+// recordingOf describes a recording by its directory. ok is false for what is none.
+func recordingOf(dir string) (r api.Recording, ok bool) {
+	r = api.Recording{Room: filepath.Base(filepath.Dir(dir)), Name: filepath.Base(dir)}
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return r, false
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		r.Bytes += info.Size()
+		switch f.Name() {
+		case "chain.jsonl":
+			ok = true
+			r.Began = began(filepath.Join(dir, f.Name()))
+		case "manifest.json":
+			r.Closed = true
+		}
+	}
+	return r, ok
+}
+
+// began reads when a recording began from the first line of its chain; zero where it cannot.
+func began(chain string) time.Time {
+	f, err := os.Open(chain)
+	if err != nil {
+		return time.Time{}
+	}
+	defer f.Close()
+	head := make([]byte, 4<<10)
+	n, _ := f.Read(head)
+	line, _, _ := bytes.Cut(head[:n], []byte("\n"))
+	var first struct {
+		UTC time.Time `json:"utc"`
+	}
+	_ = json.Unmarshal(line, &first)
+	return first.UTC
+}

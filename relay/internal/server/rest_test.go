@@ -1,0 +1,221 @@
+package server_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/legacy"
+
+	"sightline/relay/client"
+	"sightline/relay/internal/api"
+	"sightline/relay/internal/audit"
+	"sightline/relay/internal/auth"
+	"sightline/relay/internal/policy"
+	"sightline/relay/internal/relaytest"
+	"sightline/relay/internal/server"
+)
+
+// caller asks the REST API, and holds every answer against the document.
+type caller struct {
+	t      *testing.T
+	url    string
+	token  string
+	router routers.Router
+	asked  map[string]bool
+}
+
+func newCaller(t *testing.T, relay string) *caller {
+	t.Helper()
+	doc, err := openapi3.NewLoader().LoadFromData(api.Document())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	router, err := legacy.NewRouter(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &caller{t: t, url: relay, router: router, asked: map[string]bool{}}
+}
+
+// as asks with another token.
+func (c *caller) as(token string) *caller {
+	other := *c
+	other.token = token
+	return &other
+}
+
+// ask sends a request and reads the answer into out.
+func (c *caller) ask(method, path string, body any, want int, out any) {
+	c.t.Helper()
+	data, err := json.Marshal(body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if body == nil {
+		data = nil
+	}
+	req, err := http.NewRequestWithContext(c.t.Context(), method, c.url+api.Base+path, bytes.NewReader(data))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	if body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if resp.StatusCode != want {
+		c.t.Fatalf("%s %s: %s %s, want %d", method, path, resp.Status, answer, want)
+	}
+	c.check(req, data, resp, answer)
+	if out != nil {
+		if err := json.Unmarshal(answer, out); err != nil {
+			c.t.Fatalf("%s: %v", answer, err)
+		}
+	}
+}
+
+// check holds a request and its answer against the document.
+func (c *caller) check(req *http.Request, body []byte, resp *http.Response, answer []byte) {
+	c.t.Helper()
+	local := req.Clone(c.t.Context())
+	local.URL = &url.URL{Path: req.URL.Path, RawQuery: req.URL.RawQuery}
+	local.Body = io.NopCloser(bytes.NewReader(body))
+	route, params, err := c.router.FindRoute(local)
+	if err != nil {
+		c.t.Fatalf("%s %s is not described: %v", req.Method, req.URL.Path, err)
+	}
+	c.asked[route.Method+" "+route.Path] = true
+	in := &openapi3filter.RequestValidationInput{Request: local, PathParams: params, Route: route,
+		Options: &openapi3filter.Options{AuthenticationFunc: openapi3filter.NoopAuthenticationFunc, IncludeResponseStatus: true}}
+	if err := openapi3filter.ValidateRequest(c.t.Context(), in); err != nil && resp.StatusCode < 400 {
+		c.t.Errorf("%s %s was taken, and is not as described: %v", req.Method, req.URL.Path, err)
+	}
+	out := &openapi3filter.ResponseValidationInput{RequestValidationInput: in, Status: resp.StatusCode, Header: resp.Header, Options: in.Options}
+	out.SetBodyBytes(answer)
+	if err := openapi3filter.ValidateResponse(c.t.Context(), out); err != nil {
+		c.t.Errorf("%s %s: the answer is not as described: %v", req.Method, req.URL.Path, err)
+	}
+}
+
+// The REST API does what its document says, on a running relay; every route is asked.
+func TestREST(t *testing.T) {
+	s := relaytest.Start(t, func(c *server.Config) { c.Rooms = policy.Rooms{{Match: "closed-*", Lobby: true}} })
+	camera, track := relaytest.NewCamera()
+	tom := relaytest.Join(t, client.Config{URL: s.URL(), Token: relaytest.Token(t, s.Authority(), "field", "Tom", "hall1/pump-7"), Instance: "tom", Publish: []client.Track{track}})
+	camera.Play(tom.Video("camera"))
+	defer camera.Stop()
+	token, err := s.Authority().Sign(auth.Grant{Room: auth.AllRooms, Role: auth.Viewer, Name: "Ann", Staff: true,
+		Rights: []string{auth.Moderate, auth.Record, auth.Audit}}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newCaller(t, s.URL()).as(token)
+	tomAt := "/rooms/hall/participants/" + tom.Self().ID
+
+	c.ask("GET", "/health", nil, 200, nil)
+	c.ask("GET", "/openapi.json", nil, 200, nil)
+	c.ask("GET", "/me", nil, 200, nil)
+	var rooms struct {
+		Rooms []struct {
+			Room   string
+			Tracks []struct{ Bits float64 }
+		}
+	}
+	relaytest.Eventually(t, "the camera takes bits", func() bool {
+		c.ask("GET", "/rooms", nil, 200, &rooms)
+		return len(rooms.Rooms) == 1 && len(rooms.Rooms[0].Tracks) == 1 && rooms.Rooms[0].Tracks[0].Bits > 1000
+	})
+	c.ask("GET", "/rooms/hall", nil, 200, nil)
+	c.ask("GET", "/rooms/none", nil, 404, nil)
+	c.ask("GET", "/rooms/hall/participants", nil, 200, nil)
+	c.ask("PUT", tomAt+"/mute", map[string]bool{"audio": true, "video": true}, 204, nil)
+	c.ask("PUT", tomAt+"/mute", map[string]any{"audio": true}, 400, nil)
+	c.ask("PUT", tomAt+"/mute", map[string]any{"audio": true, "video": true, "smell": true}, 400, nil)
+	c.ask("PUT", "/rooms/hall/participants/none/mute", map[string]bool{"audio": true, "video": true}, 404, nil)
+	c.ask("PUT", "/rooms/hall/lock", map[string]bool{"locked": true}, 204, nil)
+	c.ask("PUT", "/rooms/hall/lock", map[string]bool{}, 400, nil)
+	c.ask("GET", "/recordings", nil, 200, nil)
+	var recordings struct{ Recordings []api.Recording }
+	c.ask("GET", "/rooms/hall/recordings", nil, 200, &recordings)
+	if len(recordings.Recordings) != 1 || recordings.Recordings[0].Room != "hall" {
+		t.Errorf("recordings %+v", recordings)
+	}
+	c.ask("DELETE", tomAt, nil, 204, nil)
+	reaches(t, tom, client.Closed)
+	c.ask("DELETE", tomAt, nil, 404, nil)
+
+	var made struct{ Link, Token string }
+	c.ask("POST", "/invitations", map[string]any{"room": "closed-1", "role": "expert", "name": "Eve"}, 201, &made)
+	base, invited, err := client.ParseLink(made.Link)
+	if err != nil || base != s.URL() || invited != made.Token {
+		t.Errorf("link %q: %v", made.Link, err)
+	}
+	eve := dial(t, base, invited, "eve")
+	reaches(t, eve, client.Waiting)
+	var lobby struct{ Waiting []struct{ ID string } }
+	relaytest.Eventually(t, "she waits", func() bool {
+		c.ask("GET", "/rooms/closed-1/lobby", nil, 200, &lobby)
+		return len(lobby.Waiting) == 1
+	})
+	c.ask("POST", "/rooms/closed-1/lobby/"+lobby.Waiting[0].ID, map[string]bool{"admit": true}, 204, nil)
+	reaches(t, eve, client.Connected)
+	var book struct{ Invitations []struct{ ID, Name string } }
+	c.ask("GET", "/invitations", nil, 200, &book)
+	c.ask("DELETE", "/invitations/"+book.Invitations[0].ID, nil, 204, nil)
+	reaches(t, eve, client.Closed)
+	c.ask("DELETE", "/invitations/none", nil, 404, nil)
+	var log struct{ Events []audit.Event }
+	c.ask("GET", "/audit?last=3", nil, 200, &log)
+	if len(log.Events) != 3 || log.Events[0].Time.Before(log.Events[2].Time) {
+		t.Errorf("events %+v", log)
+	}
+	c.ask("GET", "/audit?last=x", nil, 400, nil)
+
+	c.limits(s, made.Token)
+	if want := strings.Count(string(api.Document()), `"operationId"`); len(c.asked) != want {
+		t.Errorf("%d of %d routes were asked: %v", len(c.asked), want, c.asked)
+	}
+}
+
+// limits tries what a token does not grant.
+func (c *caller) limits(s *server.Server, withdrawn string) {
+	c.t.Helper()
+	c.as("").ask("GET", "/rooms", nil, 401, nil)
+	c.as(withdrawn).ask("GET", "/rooms", nil, 403, nil)
+	guest := c.as(relaytest.Token(c.t, s.Authority(), "expert", "Gus"))
+	guest.ask("GET", "/rooms/other", nil, 403, nil)
+	guest.ask("PUT", "/rooms/hall/lock", map[string]bool{"locked": false}, 403, nil)
+	guest.ask("GET", "/audit", nil, 403, nil)
+	mod := c.as(moderator(c.t, s.Authority(), "Moe"))
+	for what, body := range map[string]map[string]any{
+		"another room":   {"room": "other", "role": "field", "name": "x"},
+		"all rooms":      {"room": "*", "role": "field", "name": "x", "staff": true},
+		"a right of no":  {"room": "hall", "role": "field", "name": "x", "rights": []string{"audit"}},
+		"staff by guest": {"room": "hall", "role": "field", "name": "x", "staff": true},
+	} {
+		c.t.Log(what)
+		mod.ask("POST", "/invitations", body, 403, nil)
+	}
+	mod.ask("POST", "/invitations", map[string]any{"room": "hall", "role": "field", "name": "x", "expires_in": -1}, 400, nil)
+	mod.ask("POST", "/invitations", map[string]any{"room": "hall", "role": "boss", "name": "x"}, 400, nil)
+}

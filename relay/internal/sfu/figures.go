@@ -1,0 +1,54 @@
+package sfu
+
+import "sightline/relay/wire"
+
+// Figures are what a link to a participant is like.
+type Figures struct {
+	// Estimate is what the link bears, bits per second, as far as it was tried; 0 where nothing has come back yet.
+	Estimate float64 `json:"estimate"`
+	Loss     float64 `json:"loss"`  // the share of packets that were lost of late, 0 to 1
+	Rungs    []Rung  `json:"rungs"` // of the pictures that it gets
+}
+
+// Rung is how much of a picture a receiver gets.
+type Rung struct {
+	Participant string `json:"participant"` // whose picture it is
+	Track       string `json:"track"`
+	Rung        string `json:"rung"` // wire.RungFull and below
+}
+
+// Figures may be called from any goroutine.
+func (l *link) Figures() Figures {
+	l.hearing.Lock()
+	f := Figures{Estimate: l.estimate.rate, Loss: l.estimate.loss, Rungs: []Rung{}}
+	l.hearing.Unlock()
+	_, downs := l.tracks()
+	for _, d := range downs {
+		d.mu.Lock()
+		if u := d.up; u != nil && u.Kind == wire.Video {
+			f.Rungs = append(f.Rungs, Rung{u.Participant, u.Name, d.rung})
+		}
+		d.mu.Unlock()
+	}
+	return f
+}
+
+// Bits returns what the track takes, per second, over the last seconds.
+func (u *Up) Bits() float64 { return u.bits() }
+
+// Lost counts the packets that have not come from the publisher, so far.
+func (u *Up) Lost() int64 {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	if !u.received.started {
+		return 0
+	}
+	return max(0, int64(u.received.highest-u.received.first+1)-int64(u.received.count))
+}
+
+// Muted says whether the track is muted.
+func (u *Up) Muted() bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.muted
+}
