@@ -88,7 +88,7 @@ func (c *Case) place(p Piece) {
 		at = last.at + last.size
 	}
 	size := p.Size
-	if c.Manifest.Case.Encrypted && p.File != ManifestFile {
+	if c.Manifest.Case.Encrypted && !alwaysPlain(p.File) {
 		size = p.Plain
 	}
 	c.pieces[p.File] = append(all, placed{Piece: p, at: at, size: size})
@@ -134,7 +134,7 @@ func readLine(r *bufio.Reader) ([]byte, error) {
 
 // ReadAt reads from a file of the case as it was before encryption.
 func (c *Case) ReadAt(name string, buf []byte, off int64) error {
-	if !c.Manifest.Case.Encrypted || name == ManifestFile {
+	if !c.Manifest.Case.Encrypted || alwaysPlain(name) {
 		in, err := c.source.open(name)
 		if err == nil {
 			_, err = in.ReadAt(buf, off)
@@ -340,4 +340,21 @@ func (c *Case) Data(t Track, f Frame) ([]byte, error) {
 // HasFile says whether a file of that name is sealed in the case.
 func (c *Case) HasFile(name string) bool {
 	return slices.ContainsFunc(c.Manifest.Files, func(f File) bool { return f.Name == name })
+}
+
+// maxKeyFile bounds the key of a case, bytes.
+const maxKeyFile = 1 << 20
+
+// ReadKeyFile reads the key of an encrypted case, as it is in the case.
+func ReadKeyFile(path string) (key []byte, err error) {
+	s, err := openSource(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	in, err := s.open(KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(io.LimitReader(in, maxKeyFile))
 }

@@ -20,6 +20,8 @@ const (
 	ManifestFile = "manifest.json"
 	ChainFile    = "chain.jsonl"
 	LogFile      = "log.jsonl"
+	// KeyFile is the key of an encrypted case, encrypted to those who may read it.
+	KeyFile = "case.key.age"
 )
 
 // The kinds of records in the chain. FORMAT.md says what each is for.
@@ -139,6 +141,9 @@ type Logged struct {
 	Consistency tlog.TreeProof `json:"consistency,omitempty"`
 	Checkpoint  string         `json:"checkpoint"` // signed
 }
+
+// alwaysPlain says that a file is not encrypted in an encrypted case.
+func alwaysPlain(name string) bool { return name == ManifestFile || name == KeyFile }
 
 // zeroHash stands before the first line.
 var zeroHash = hex.EncodeToString(make([]byte, sha256.Size))

@@ -233,7 +233,7 @@ func (w *Writer) pieces(chunks map[string]*waiting, order []string) ([]Piece, er
 		b := chunks[name]
 		data := b.data
 		p := Piece{File: name, Offset: w.manifest.size(name), From: b.from, To: b.to, Items: b.items}
-		if w.cfg.Encrypt != nil && name != ManifestFile {
+		if w.cfg.Encrypt != nil && !alwaysPlain(name) {
 			var err error
 			p.Plain = int64(len(data))
 			if data, err = w.cfg.Encrypt(data); err != nil {

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/vault"
 	"sightline/relay/internal/seal"
 )
 
@@ -18,6 +19,7 @@ type verify struct {
 	Case      string `arg:"" type:"path" help:"The folder of a case, or its archive."`
 	Key       string `required:"" placeholder:"PUB" help:"The relay's public key, as seal-key prints it, or a file that holds it."`
 	Authority string `type:"path" placeholder:"PEM" help:"Root certificates of timestamp authorities that you trust."`
+	Identity  string `type:"path" placeholder:"FILE" help:"The age identity file of somebody who may read an encrypted case, to compare what is in it too."`
 	JSON      bool   `name:"json" help:"Print the report as JSON."`
 }
 
@@ -37,6 +39,16 @@ func (c verify) run(stdout io.Writer) error {
 		cfg.Roots = x509.NewCertPool()
 		if !cfg.Roots.AppendCertsFromPEM(data) {
 			return fmt.Errorf("--authority: %s holds no certificate in PEM", c.Authority)
+		}
+	}
+	if c.Identity != "" {
+		f, err := os.Open(c.Identity)
+		if err != nil {
+			return fmt.Errorf("--identity: %w", err)
+		}
+		cfg.Decrypt, err = vault.Unlock(c.Case, f)
+		if err := errors.Join(err, f.Close()); err != nil {
+			return err
 		}
 	}
 	report, err := evidence.Verify(c.Case, cfg)

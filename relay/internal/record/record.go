@@ -22,7 +22,7 @@ import (
 	"sightline/relay/wire"
 )
 
-// Config is what a recording needs. All but Stamp, Encrypt and Consent must be set.
+// Config is what a recording needs. All but Stamp, Lock and Consent must be set.
 type Config struct {
 	Dir    string // the recordings of all rooms
 	Room   string
@@ -38,8 +38,8 @@ type Config struct {
 	Seal Sealer
 	// Stamp asks an authority for a timestamp.
 	Stamp func(text string) ([]byte, error)
-	// Encrypt makes the pieces of the case unreadable but to who has its key. It is called once for each case.
-	Encrypt func(dir string) (func([]byte) ([]byte, error), error)
+	// Lock makes the key of a case, and what encrypts its pieces; nil leaves them readable.
+	Lock func() (keyFile []byte, encrypt func([]byte) ([]byte, error), err error)
 	// Consent asks everybody before anything of theirs is recorded.
 	Consent bool
 }
@@ -92,15 +92,21 @@ func Start(cfg Config) (*Recording, error) {
 		return nil, fmt.Errorf("start a recording: %w", err)
 	}
 	about := evidence.About{Format: evidence.Format, ID: rand.Text(), Room: cfg.Room, SessionBegan: cfg.Began, Start: r.start,
-		UTC: now.UTC().Format(time.RFC3339Nano), Key: cfg.Seal.Key(), Encrypted: cfg.Encrypt != nil}
+		UTC: now.UTC().Format(time.RFC3339Nano), Key: cfg.Seal.Key(), Encrypted: cfg.Lock != nil}
 	w := evidence.WriterConfig{About: about, Seal: cfg.Seal, Clock: r.clock}
-	if cfg.Encrypt != nil {
-		if w.Encrypt, err = cfg.Encrypt(r.dir); err != nil {
+	var keyFile []byte
+	if cfg.Lock != nil {
+		if keyFile, w.Encrypt, err = cfg.Lock(); err != nil {
 			return nil, fmt.Errorf("start a recording: %w", err)
 		}
 	}
 	if r.case_, err = evidence.Create(r.dir, w); err != nil {
 		return nil, err
+	}
+	if keyFile != nil {
+		if err := r.case_.Append(evidence.Chunk{File: evidence.KeyFile, Data: keyFile, From: r.start, To: r.start}); err != nil {
+			return nil, errors.Join(err, r.case_.Close())
+		}
 	}
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.tasks.Go(r.followLog)

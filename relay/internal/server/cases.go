@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/vault"
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/record"
@@ -20,6 +21,8 @@ import (
 type Recording struct {
 	// Authority is the URL of a timestamp authority (RFC 3161); empty for none.
 	Authority string
+	// EncryptTo are the age recipients that may read the cases; none leaves them readable on the relay's disk.
+	EncryptTo []string
 }
 
 // stampTime is how long an authority may take.
@@ -30,6 +33,13 @@ func (s *Server) openSeal() error {
 	var err error
 	if s.seal, err = seal.Open(s.cfg.Data); err != nil {
 		return config.Bad("data", err)
+	}
+	if len(s.cfg.Recording.EncryptTo) > 0 {
+		to, err := vault.Recipients(s.cfg.Recording.EncryptTo)
+		if err != nil {
+			return config.Bad("encrypt-to", err)
+		}
+		s.lock = func() ([]byte, func([]byte) ([]byte, error), error) { return vault.Lock(to) }
 	}
 	s.recoverCases()
 	return nil
@@ -82,7 +92,7 @@ func (s *Server) beginRecording(o *openRoom) error {
 	}
 	var err error
 	o.recording, err = record.Start(record.Config{Dir: s.recordings(), Room: o.Name(), Began: o.Began(), Time: o.TimeOf, Now: s.cfg.Now,
-		Log: s.log, Follow: s.bus.Follow, Head: o.Head, Tell: o.Report, Seal: s.seal, Stamp: s.stamp(), Consent: policy.Consent})
+		Log: s.log, Follow: s.bus.Follow, Head: o.Head, Tell: o.Report, Seal: s.seal, Stamp: s.stamp(), Lock: s.lock, Consent: policy.Consent})
 	if err != nil {
 		return fmt.Errorf("room %s: %w", o.Name(), err)
 	}

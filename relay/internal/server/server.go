@@ -56,6 +56,7 @@ type Server struct {
 	auth   *auth.Authority
 	audit  *audit.Log
 	seal   *seal.Seal
+	lock   func() ([]byte, func([]byte) ([]byte, error), error) // of a case; nil: cases are not encrypted
 	bus    *bus.Bus
 	broker *plant.Broker
 	hub    *plant.Hub
