@@ -30,11 +30,8 @@ type serve struct {
 	Messages   int           `name:"messages-per-second" default:"500" help:"How many messages one participant may send in a second; 0 for any number."`
 	Conns      int           `name:"connections-per-address" default:"512" help:"How many TCP connections one address may have at once; 0 for any number. Not without TLS, where a proxy on this machine counts for all."`
 	Authority  string        `name:"timestamp-authority" placeholder:"URL" help:"A timestamp authority (RFC 3161) that stamps every recording's end."`
-<<<<<<< Updated upstream
 	AuditMB    int           `name:"audit-megabytes" default:"100" help:"The size past which the audit log is put aside, as audit-TIME.jsonl, and begun anew; 0 for never. Nothing of it is deleted."`
-=======
 	EncryptTo  []string      `name:"encrypt-to" placeholder:"age1..." help:"Encrypt recordings to these age recipients; the relay itself cannot read them then."`
->>>>>>> Stashed changes
 	Profile    string        `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
 	Verbose    bool          `short:"v" help:"Log more."`
 
@@ -79,12 +76,7 @@ func (c serve) run(ctx context.Context, drain <-chan struct{}, stdout, stderr io
 // server is the configuration in the server's words.
 func (c serve) server(log *slog.Logger) server.Config {
 	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
-<<<<<<< Updated upstream
 		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log, Rooms: c.sections.rooms, AuditBytes: int64(c.AuditMB) << 20,
-		Recording: server.Recording{Authority: c.Authority},
-=======
-		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log, Rooms: c.sections.rooms,
 		Recording: server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo},
->>>>>>> Stashed changes
 		Limits:    server.Limits{JoinsPerMinute: c.Joins, MessagesPerSecond: c.Messages, Connections: c.Conns}}
 }
