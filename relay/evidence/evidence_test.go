@@ -286,3 +286,29 @@ func TestWaitingIsBounded(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// What is deleted leaves a tombstone: the chain, which is proven, and says who and why. It cannot be taken back.
+func TestDelete(t *testing.T) {
+	s, c := newSeal(t), newClock()
+	dir := made(t, s)
+	must(t, evidence.Delete(dir, config(s, c), "Ann", "the customer asked for it"))
+	names, err := os.ReadDir(dir)
+	if err != nil || len(names) != 1 {
+		t.Fatalf("%v %v", names, err)
+	}
+	r := verify(t, dir, s.Key())
+	if len(r.Faults) != 1 || r.Faults[0].Kind != evidence.Deleted || !strings.Contains(r.Faults[0].Text, "by Ann: the customer") {
+		t.Errorf("%+v", r.Faults)
+	}
+	if ended, err := evidence.Ended(dir); err != nil || !ended {
+		t.Errorf("%t %v", ended, err)
+	}
+	must(t, evidence.Delete(dir, config(s, c), "Bob", "again"))
+	if again := verify(t, dir, s.Key()); len(again.Faults) != 1 || again.Records != r.Records {
+		t.Errorf("%+v", again.Faults)
+	}
+	lines(t, dir, func(l []string) []string { return l[:len(l)-3] })
+	if r := verify(t, dir, s.Key()); len(r.Faults) == 0 || r.Faults[0].Kind != evidence.Missing {
+		t.Errorf("without the tombstone: %+v", r.Faults)
+	}
+}

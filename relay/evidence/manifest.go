@@ -18,6 +18,8 @@ type Manifest struct {
 	Gaps     []Gap       `json:"gaps"`
 	Consents []Consent   `json:"consents,omitempty"`
 	Jumps    []int64     `json:"jumps,omitempty"` // of the wall clock, µs
+	// Deleted says that the contents were deleted, and only the chain is there.
+	Deleted bool `json:"deleted,omitempty"`
 }
 
 // TrackFile is a track's file and what is in it.
@@ -61,6 +63,8 @@ func (m *Manifest) take(r Record) {
 		if r.Consent != nil {
 			m.Consents = append(m.Consents, *r.Consent)
 		}
+	case KindDeleted:
+		m.Deleted = true
 	case KindClock:
 		m.Jumps = append(m.Jumps, r.Jump)
 	case KindRecovered:

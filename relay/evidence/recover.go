@@ -54,7 +54,7 @@ func (w *Writer) resume(data []byte) (ended bool, err error) {
 		switch r.Kind {
 		case KindEnd:
 			ended = !r.Stamped
-		case KindStamp, KindUnstamped:
+		case KindStamp, KindUnstamped, KindDeleted:
 			ended = true
 		case KindLogged:
 			if t, err := ParseCheckpoint(noteText(r.Logged.Checkpoint)); err == nil {
@@ -143,8 +143,11 @@ func Ended(dir string) (bool, error) {
 	if _, err := f.ReadAt(data, info.Size()-int64(len(data))); err != nil {
 		return false, err
 	}
-	closing, stamped := 0, false
+	closing, stamped, deleted := 0, false, false
 	for line := range bytes.SplitAfterSeq(data, []byte("\n")) {
+		if len(line) == 0 {
+			continue // after the last
+		}
 		r, err := ParseRecord(bytes.TrimSuffix(line, []byte("\n")))
 		if err != nil || !bytes.HasSuffix(line, []byte("\n")) {
 			closing = 0
@@ -154,7 +157,14 @@ func Ended(dir string) (bool, error) {
 			closing, stamped = 1, r.Stamped
 		} else if closing > 0 {
 			closing++
+			deleted = deleted || r.Kind == KindDeleted
 		}
 	}
-	return closing == 3 && !stamped || closing == 6, nil
+	switch {
+	case deleted:
+		return true, nil
+	case stamped:
+		return closing == 6, nil
+	}
+	return closing == 3, nil
 }

@@ -209,7 +209,8 @@ func (v *verifier) record(r Record) {
 			v.report.remark("%s was asked for consent; given: %t", r.Consent.Name, r.Consent.Given)
 		}
 	case KindDeleted:
-		v.report.fault(Deleted, v.place(), "deleted on %s by %s: %s", r.UTC, r.Who, r.Why)
+		v.report.fault(Deleted, v.place(), "the contents were deleted on %s by %s: %s", r.UTC, r.Who, r.Why)
+		v.pieces, v.stands = map[string][]Piece{}, true
 	case KindEnd:
 		v.closing, v.stamped = []string{KindEnd}, r.Stamped
 	}

@@ -109,7 +109,7 @@ func (v *verifier) time(r Record) {
 	switch off := lag - v.lag - v.jump; {
 	case r.At < v.at:
 		v.report.fault(Clock, v.place(), "session time ran backwards, from %s to %s", micros(v.at), micros(r.At))
-	case v.clocked && !v.stands && r.Kind != KindRecovered && (off > slack || off < -slack):
+	case v.clocked && !v.stands && r.Kind != KindRecovered && r.Kind != KindDeleted && (off > slack || off < -slack):
 		v.report.fault(Clock, v.place(), "the wall clock was set by %s, and the recorder does not say so", micros(off))
 	}
 	v.at, v.lag, v.clocked, v.jump = max(v.at, r.At), lag, true, 0
@@ -124,6 +124,9 @@ func (v *verifier) ending() {
 		if len(v.closing) > 3 && v.closing[3] == KindUnstamped {
 			want[3] = KindUnstamped
 		}
+	}
+	if v.manifest.Deleted {
+		want = append(want, KindDeleted, KindHead, KindLogged)
 	}
 	switch {
 	case v.broken:

@@ -19,9 +19,10 @@ type commands struct {
 	Invite invite  `cmd:"" help:"Invitations: make, list, revoke."`
 	Keys   keys    `cmd:"" help:"The keys that sign invitations."`
 
-	Verify  verify  `cmd:"" help:"Prove a case: that nothing in it was changed, left out, added or reordered. Exits with 0 only where all is proven."`
-	Archive archive `cmd:"" help:"Make one file of a case."`
-	SealKey sealKey `cmd:"" name:"seal-key" help:"Print the public key that verifies this relay's cases. Give it to who is to verify them, on a way of its own."`
+	Verify  verify       `cmd:"" help:"Prove a case: that nothing in it was changed, left out, added or reordered. Exits with 0 only where all is proven."`
+	Cases   caseCommands `cmd:"" help:"The cases that this relay has recorded: list, hold, release, delete, export."`
+	Archive archive      `cmd:"" help:"Make one file of a case."`
+	SealKey sealKey      `cmd:"" name:"seal-key" help:"Print the public key that verifies this relay's cases. Give it to who is to verify them, on a way of its own."`
 }
 
 // example is relay config.
@@ -55,6 +56,8 @@ func Run(ctx context.Context, drain <-chan struct{}, args []string, stdout, stde
 		err = printExample(parser, stdout)
 	case "verify":
 		err = c.Verify.run(stdout)
+	case "cases":
+		err = c.Cases.run(words[1], stdout)
 	case "archive":
 		err = c.Archive.run()
 	case "seal-key":

@@ -54,3 +54,56 @@ func TestVerify(t *testing.T) {
 		t.Errorf("%d %s", code, text)
 	}
 }
+
+// What people do to a case is in the audit log, and a case that is gone without a word is missed.
+func TestCases(t *testing.T) {
+	data := t.TempDir()
+	s, err := seal.Open(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Join(data, "recordings", "hall", "x")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	w, err := evidence.Create(dir, evidence.WriterConfig{Seal: s, About: evidence.About{Format: evidence.Format, ID: "c-1", Room: "hall", Key: s.Key()},
+		Clock: func() (int64, time.Time) { return 1, time.Unix(1, 0) }})
+	if err == nil {
+		err = w.End(nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range []struct {
+		args string
+		code int
+		want string
+	}{
+		{"list", 0, "c-1   closed  hall"},
+		{"hold c-1 --why trial", 0, ""},
+		{"list", 0, "trial"},
+		{"delete c-1 --why space", 1, "release it first"},
+		{"release c-1 --why over", 0, ""},
+		{"export c-1 --out " + filepath.Join(t.TempDir(), "c.zip"), 0, ""},
+		{"delete c-2 --why space", 1, "no case"},
+		{"delete c-1 --why space", 0, ""},
+		{"list", 0, "deleted"},
+	} {
+		code, out, text := run(t.Context(), append(append([]string{"cases"}, strings.Fields(step.args)...), "--data", data)...)
+		if code != step.code || !strings.Contains(out+text, step.want) {
+			t.Errorf("%s: %d %s%s", step.args, code, out, text)
+		}
+	}
+	log, err := os.ReadFile(filepath.Join(data, "audit.jsonl"))
+	for _, want := range []string{"case held", "case released", "case exported", "case deleted"} {
+		if strings.Count(string(log), want) != 1 || err != nil {
+			t.Errorf("%s is not once in the audit log: %s %v", want, log, err)
+		}
+	}
+	if err := os.RemoveAll(dir); err != nil {
+		t.Fatal(err)
+	}
+	if code, out, text := run(t.Context(), "cases", "list", "--data", data); code != 1 || !strings.Contains(out, "missing") || !strings.Contains(text, "1 case(s)") {
+		t.Errorf("%d %s%s", code, out, text)
+	}
+}

@@ -40,6 +40,10 @@ const (
 	KeyRemoved     = "key removed"
 	RecordingBegan = "recording began"
 	RecordingEnded = "recording ended"
+	CaseHeld       = "case held"
+	CaseReleased   = "case released"
+	CaseDeleted    = "case deleted"
+	CaseExported   = "case exported"
 )
 
 // Event is one line. What is left empty is not written.

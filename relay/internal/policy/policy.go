@@ -8,12 +8,14 @@
 //	    record: false
 //	  - match: "*"
 //	    consent: true
+//	    keep: 2160h
 package policy
 
 import (
 	"errors"
 	"fmt"
 	"path"
+	"time"
 )
 
 // Room is what holds in the rooms that it matches. The zero Room is what holds where nothing is configured.
@@ -28,6 +30,8 @@ type Room struct {
 	Record *bool `yaml:"record"`
 	// Consent asks everybody for consent before anything of theirs is recorded.
 	Consent bool `yaml:"consent"`
+	// Keep is how long recordings are kept; then their contents are deleted. 0: for ever.
+	Keep time.Duration `yaml:"keep"`
 }
 
 // Check returns an error that names what cannot be, or nil.
@@ -37,6 +41,9 @@ func (r *Room) Check() error {
 	}
 	if _, err := path.Match(r.Match, ""); err != nil {
 		return fmt.Errorf("match %q is no pattern: want letters, digits, -, _, * and ?", r.Match)
+	}
+	if r.Keep < 0 {
+		return fmt.Errorf("keep is %s: want a time like 2160h, or 0 for ever", r.Keep)
 	}
 	if r.Max < 0 {
 		return fmt.Errorf("max-participants is %d: want a number above 0, or 0 for any number", r.Max)

@@ -12,6 +12,7 @@ import (
 	"sightline/relay/evidence"
 	"sightline/relay/evidence/vault"
 	"sightline/relay/internal/audit"
+	"sightline/relay/internal/cases"
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/record"
 	"sightline/relay/internal/seal"
@@ -108,4 +109,28 @@ func (s *Server) endRecording(o *openRoom) {
 	}
 	o.recording.Close()
 	s.note(audit.Event{What: audit.RecordingEnded, Room: o.Name(), Detail: o.recording.Dir()})
+}
+
+// expireEvery is how often old recordings are looked for.
+const expireEvery = time.Hour
+
+// keepCases deletes recordings whose time is over, until the relay closes.
+func (s *Server) keepCases() {
+	tick := time.NewTicker(expireEvery)
+	defer tick.Stop()
+	store := cases.Open(s.cfg.Data, s.seal, s.cfg.Now)
+	for {
+		gone, err := store.Expire(func(room string) time.Duration { return s.cfg.Rooms.Of(room).Keep })
+		if err != nil {
+			s.log.Error("old recordings are not all deleted", "error", err)
+		}
+		for _, c := range gone {
+			s.note(audit.Event{What: audit.CaseDeleted, Room: c.Room, By: "relay", Reason: "its time is over", Detail: c.ID})
+		}
+		select {
+		case <-tick.C:
+		case <-s.ctx.Done():
+			return
+		}
+	}
 }

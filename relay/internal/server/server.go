@@ -174,6 +174,7 @@ func (s *Server) start(ctx context.Context) error {
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	go func() { s.served <- s.http.Serve(s.port.HTTP) }()
 	s.conns.Go(s.tend)
+	s.conns.Go(s.keepCases)
 	s.note(audit.Event{What: audit.Started, Address: s.listener.Addr().String()})
 	return nil
 }

@@ -1,0 +1,145 @@
+// Package cases looks after the cases of a relay once they are recorded: which there are and which are missing, which
+// must be kept, and which are deleted, by somebody or because their time is over.
+package cases
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"sightline/relay/evidence"
+	"sightline/relay/internal/seal"
+)
+
+// The states of a case.
+const (
+	Recording = "recording" // or left open by a crash, which the next start closes
+	Closed    = "closed"
+	Deleted   = "deleted"
+	Missing   = "missing" // the transparency log knows it, and it is not there
+)
+
+// Case is one case.
+type Case struct {
+	ID, Room, Dir string
+	State         string
+	Began         time.Time
+	Length        time.Duration
+	Size          int64 // bytes
+	Hold          *Hold // nil: it may be deleted
+}
+
+// Store is the cases under a relay's data directory.
+type Store struct {
+	data string
+	seal *seal.Seal
+	now  func() time.Time
+}
+
+// Open opens the cases under a data directory.
+func Open(data string, s *seal.Seal, now func() time.Time) *Store { return &Store{data, s, now} }
+
+// List returns all cases: those that are there, and those that the transparency log knows and are not. Sorted by when
+// they began; missing ones last.
+func (s *Store) List() ([]Case, error) {
+	chains, err := filepath.Glob(filepath.Join(s.data, "recordings", "*", "*", evidence.ChainFile))
+	if err != nil {
+		return nil, err
+	}
+	var all []Case
+	known := map[string]bool{}
+	for _, chain := range chains {
+		c, err := s.read(filepath.Dir(chain))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Dir(chain), err)
+		}
+		known[c.ID] = true
+		all = append(all, c)
+	}
+	slices.SortFunc(all, func(a, b Case) int { return a.Began.Compare(b.Began) })
+	err = s.seal.Entries(func(_ int64, signed string) error {
+		text, _, _ := strings.Cut(signed, "\n\n")
+		head, err := evidence.ParseHead(text + "\n")
+		if err == nil && !known[head.Case] {
+			known[head.Case] = true
+			all = append(all, Case{ID: head.Case, State: Missing})
+		}
+		return nil
+	})
+	return all, err
+}
+
+// read looks at a case without reading all of it.
+func (s *Store) read(dir string) (Case, error) {
+	c := Case{Dir: dir, State: Recording}
+	first, err := begin(dir)
+	if err != nil {
+		return c, err
+	}
+	c.ID, c.Room, c.Began = first.ID, first.Room, time.UnixMicro(first.SessionBegan+first.Start).UTC()
+	if c.Hold, err = s.hold(c.ID); err != nil {
+		return c, err
+	}
+	ended, err := evidence.Ended(dir)
+	if err != nil {
+		return c, err
+	}
+	entries, err := os.ReadDir(dir)
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil {
+			c.Size += info.Size()
+		}
+	}
+	if !ended || err != nil {
+		return c, err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, evidence.ManifestFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		c.State = Deleted
+		return c, nil
+	}
+	var m evidence.Manifest
+	if err == nil {
+		err = json.Unmarshal(data, &m)
+	}
+	c.State, c.Length = Closed, time.Duration(m.To-m.Case.Start)*time.Microsecond
+	return c, err
+}
+
+// begin reads the first record of a chain.
+func begin(dir string) (*evidence.About, error) {
+	f, err := os.Open(filepath.Join(dir, evidence.ChainFile))
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	line, err := bufio.NewReader(f).ReadBytes('\n')
+	if err != nil {
+		return nil, fmt.Errorf("the chain has no beginning: %w", err)
+	}
+	r, err := evidence.ParseRecord(line[:len(line)-1])
+	if err == nil && r.Case == nil {
+		err = errors.New("the chain has no beginning")
+	}
+	return r.Case, err
+}
+
+// Find returns a case that is there.
+func (s *Store) Find(id string) (Case, error) {
+	all, err := s.List()
+	if err != nil {
+		return Case{}, err
+	}
+	i := slices.IndexFunc(all, func(c Case) bool { return c.ID == id && c.State != Missing })
+	if i < 0 {
+		return Case{}, fmt.Errorf("there is no case %q; relay cases list prints them", id)
+	}
+	return all[i], nil
+}
