@@ -3,17 +3,22 @@ package app
 import (
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/policy"
+	"sightline/relay/internal/webhook"
 )
 
 // sections are the settings that are lists. They stand in the configuration file only.
 type sections struct {
-	rooms policy.Rooms
+	rooms    policy.Rooms
+	webhooks []webhook.Target
 }
 
-func sectionNames() []string { return []string{"rooms"} }
+func sectionNames() []string { return []string{"rooms", "webhooks"} }
 
 func readSections(f *config.File) (s sections, err error) {
 	s.rooms, err = config.Items(f, "rooms", (*policy.Room).Check)
+	if err == nil {
+		s.webhooks, err = config.Items(f, "webhooks", (*webhook.Target).Check)
+	}
 	return s, err
 }
 
@@ -26,4 +31,13 @@ const sectionsExample = `
 #    max-participants: 4    # 0, the default, for any number
 #    record: false          # rooms are recorded by default
 #    consent: true          # ask everybody before anything of theirs is recorded
+
+# Who is told what happens: an HTTPS POST for each event, signed as Standard Webhooks have it, tried again for three days.
+#webhooks:
+#  - url: https://erp.example/hooks/sightline
+#    secret: whsec_...      # echo whsec_$(openssl rand -base64 32)
+#    events: [room.started, room.ended, participant.joined, participant.left, lobby.waiting, mark.placed,
+#             alarm.raised, alarm.cleared, recording.sealed]   # all by default
+#    rooms: hall*           # all by default
+#    allow-private: true    # the name leads to a private address
 `

@@ -76,7 +76,7 @@ func (c serve) run(ctx context.Context, drain <-chan struct{}, stdout, stderr io
 // server is the configuration in the server's words.
 func (c serve) server(log *slog.Logger) server.Config {
 	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
-		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log, Rooms: c.sections.rooms, AuditBytes: int64(c.AuditMB) << 20,
+		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log, Rooms: c.sections.rooms, Webhooks: c.sections.webhooks, AuditBytes: int64(c.AuditMB) << 20,
 		Recording: server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo},
 		Limits:    server.Limits{JoinsPerMinute: c.Joins, MessagesPerSecond: c.Messages, Connections: c.Conns}}
 }

@@ -48,6 +48,9 @@ func (r *Room) append(e wire.Envelope) (seq uint64, again bool, err error) {
 	if err == nil && !again && !late {
 		r.registers[key] = winner{e.Time, e.From, e.Msg}
 		r.took(e)
+		if r.cfg.Heard != nil {
+			r.cfg.Heard(e, !known)
+		}
 	}
 	return seq, again, err
 }

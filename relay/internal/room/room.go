@@ -64,7 +64,7 @@ type Plant interface {
 	Unwatch(room, machine string)
 }
 
-// Config is what a room needs. All but Max must be set.
+// Config is what a room needs. All but Heard and Max must be set.
 type Config struct {
 	Name     string
 	Began    int64 // of the session, µs since the Unix epoch
@@ -73,6 +73,9 @@ type Config struct {
 	Store    Store
 	Plant    Plant
 	Recorder Recorder
+	// Heard hears of every message that holds its register from now on, on the room's goroutine; first says that
+	// nothing held it before. It does not block; nil: nobody hears.
+	Heard func(e wire.Envelope, first bool)
 	// Max is how many may be in the room at once; 0: any number.
 	Max int
 	// GhostTime is how long those who were here when the relay went down have to come back before they

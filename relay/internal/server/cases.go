@@ -109,6 +109,7 @@ func (s *Server) endRecording(o *openRoom) {
 	}
 	o.recording.Close()
 	s.note(audit.Event{What: audit.RecordingEnded, Room: o.Name(), Detail: o.recording.Dir()})
+	s.sealed(o.Name(), o.recording.Dir())
 }
 
 // expireEvery is how often old recordings are looked for.

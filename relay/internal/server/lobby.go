@@ -13,6 +13,7 @@ import (
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/room"
+	"sightline/relay/internal/webhook"
 	"sightline/relay/wire"
 )
 
@@ -112,6 +113,7 @@ func (s *Server) knock(k *knock) (*knock, error) {
 	if old == nil {
 		s.reportLobby(k, wire.LobbyWaiting, "")
 		s.note(happened(k.note, audit.Waiting, "", ""))
+		s.tell(webhook.LobbyWaiting, k.room, map[string]any{"participant": k.who})
 		s.log.Info("waits in the lobby", "room", k.room, "id", k.who.ID, "name", k.who.Name)
 	}
 	return k, nil

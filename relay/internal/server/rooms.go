@@ -14,6 +14,7 @@ import (
 	"sightline/relay/internal/record"
 	"sightline/relay/internal/room"
 	"sightline/relay/internal/sfu"
+	"sightline/relay/internal/webhook"
 	"sightline/relay/wire"
 )
 
@@ -187,6 +188,7 @@ func (r *rooms) report(name, kind, id string, body any) {
 func (s *Server) closeRoom(o *openRoom) {
 	s.endRecording(o)
 	o.Room.Close()
+	s.tell(webhook.RoomEnded, o.Name(), nil)
 }
 
 // openRoom brings a room back from its log and begins its recording.
@@ -197,7 +199,8 @@ func (s *Server) openRoom(ctx context.Context, name string) (*openRoom, error) {
 	}
 	o := &openRoom{}
 	o.Room, err = room.Open(ctx, room.Config{Name: name, Began: began, Now: s.cfg.Now, Log: s.log, Store: s.bus,
-		Plant: s.hub, Recorder: late{o}, Max: s.cfg.Rooms.Of(name).Max, GhostTime: s.cfg.GhostTime})
+		Plant: s.hub, Recorder: late{o}, Max: s.cfg.Rooms.Of(name).Max,
+		Heard: func(e wire.Envelope, first bool) { s.heard(name, e, first) }, GhostTime: s.cfg.GhostTime})
 	if err != nil {
 		return nil, err
 	}
@@ -205,6 +208,7 @@ func (s *Server) openRoom(ctx context.Context, name string) (*openRoom, error) {
 		o.Room.Close()
 		return nil, err
 	}
+	s.tell(webhook.RoomStarted, name, nil)
 	return o, nil
 }
 

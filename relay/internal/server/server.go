@@ -24,6 +24,7 @@ import (
 	"sightline/relay/internal/port"
 	"sightline/relay/internal/seal"
 	"sightline/relay/internal/sfu"
+	"sightline/relay/internal/webhook"
 )
 
 // Config is what a relay needs. Listen and Data must be set.
@@ -40,6 +41,7 @@ type Config struct {
 	Limits    Limits
 	Recording Recording
 	Rooms     policy.Rooms // what holds in which room
+	Webhooks  []webhook.Target
 	// AuditBytes is the size past which the audit log is put aside and begun anew; 0: never.
 	AuditBytes int64
 
@@ -66,7 +68,8 @@ type Server struct {
 	guests guests
 	lobby  lobby
 	book   *invitation.Book
-	joins  *limit.Limiter // by address
+	hooks  *webhook.Sender // nil: nobody is told
+	joins  *limit.Limiter  // by address
 
 	listener net.Listener
 	port     *port.Port
@@ -150,6 +153,9 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	if s.bus, err = bus.Open(ctx, filepath.Join(s.cfg.Data, "nats"), s.cfg.NATS); err != nil {
+		return config.Bad(either(s.cfg.NATS != "", "nats", "data"), err)
+	}
+	if err := s.openHooks(ctx); err != nil {
 		return config.Bad(either(s.cfg.NATS != "", "nats", "data"), err)
 	}
 	if err := s.startPlant(); err != nil {
@@ -279,6 +285,9 @@ func (s *Server) shut() {
 	}
 	if s.broker != nil {
 		s.broker.Close()
+	}
+	if s.hooks != nil {
+		s.hooks.Close()
 	}
 	if s.bus != nil {
 		s.bus.Close()
