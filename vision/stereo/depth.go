@@ -2,9 +2,11 @@ package stereo
 
 import (
 	"cmp"
+	"image"
 	"math"
 	"slices"
 
+	"sightline/vision/camera"
 	"sightline/vision/geom"
 	"sightline/vision/mapping"
 )
@@ -21,25 +23,53 @@ const (
 	modes = 5
 	// anywhere is the probability that a depth has nothing to do with the candidates.
 	anywhere = 0.25
+	// astray is the probability that the window says nothing true of its centre.
+	astray = 0.15
 	// poseError is the standard deviation in pixels of where the poses put a point in another view.
 	poseError = 0.25
 )
 
-// Depth measures the surface under the patch. candidates are the surfaces that the landmarks around
-// suggest, which say where to look and what to believe where the pictures cannot tell; around is the usual
-// inverse depth of the scene, for where there are none. The candidate returned carries, as its Weight, the probability that
-// it is the right one; its variance includes the others. False where no view sees the patch from aside.
-func (p *Patch) Depth(views []View, candidates []mapping.Candidate, around float64) (mapping.Candidate, bool) {
-	targets := make([]target, 0, len(views))
+// Spot is a pixel whose depth is asked for.
+type Spot struct {
+	Grey  *image.Gray // the picture
+	Px    geom.Vec2   // in it
+	Views []View      // others of the scene; of more than 16 only the first are looked at
+	// Candidates are the surfaces that the landmarks around suggest, which say where to look and what to believe
+	// where the pictures cannot tell. Support are the landmarks that the picture sees.
+	Candidates []mapping.Candidate
+	Support    []mapping.Support
+	// Around is the usual inverse depth of the scene, for where there are no candidates.
+	Around float64
+}
+
+// Rangefinder measures depths. It keeps its memory from one to the next; one goroutine uses it.
+type Rangefinder struct {
+	cam    camera.Model
+	window window
+}
+
+// NewRangefinder makes one for pictures of a camera.
+func NewRangefinder(cam camera.Model) *Rangefinder { return &Rangefinder{cam: cam} }
+
+// Depth measures the surface at a spot. The candidate returned carries, as its Weight, the probability that
+// it is the right one; its variance includes the others. False where no view sees the spot from aside, or too
+// near the picture's border.
+func (r *Rangefinder) Depth(s Spot) (mapping.Candidate, bool) {
+	p, ok := newPatch(&r.cam, s.Grey, s.Px)
+	if !ok {
+		return mapping.Candidate{}, false
+	}
+	targets := make([]target, 0, len(s.Views))
 	gain := 0.0 // pixels per unit of inverse depth, of the view that moves most
-	for _, v := range views {
+	for _, v := range s.Views {
 		targets = append(targets, p.target(v))
-		gain = math.Max(gain, p.shift(v, around))
+		gain = math.Max(gain, p.shift(v, s.Around))
 	}
 	if len(targets) == 0 || gain == 0 {
 		return mapping.Candidate{}, false
 	}
-	prior := newPrior(candidates, around)
+	prior := newPrior(s.Candidates, s.Around)
+	prior.around = r.window.solve(&r.cam, &s, prior, gain)
 	lo, hi := prior.span()
 	step := math.Max(coarse/gain, (hi-lo)/mostSteps)
 	var grid []hypothesis
@@ -57,7 +87,7 @@ type hypothesis struct {
 
 // judge sums what the better half of the views says: seen from one side a spot is often hidden behind what
 // stands before it, and all views from there would speak against the truth.
-func (p *Patch) judge(targets []target, prior prior, inv float64) hypothesis {
+func (p *patch) judge(targets []target, prior prior, inv float64) hypothesis {
 	h := hypothesis{Surface: mapping.Surface{Inv: inv, Slope: prior.slope(inv)}, log: math.Log(prior.density(inv))}
 	var buf [16]float64
 	costs := buf[:0]
@@ -89,7 +119,7 @@ func peaks(grid []hypothesis) []hypothesis {
 
 // conclude looks at the best maxima finely, takes the mean and the variance of the likeliest, and adds the
 // variance of all the probability that lies elsewhere: of the others, and of wherever nothing speaks against.
-func (p *Patch) conclude(targets []target, prior prior, grid []hypothesis, step, gain float64) (mapping.Candidate, bool) {
+func (p *patch) conclude(targets []target, prior prior, grid []hypothesis, step, gain float64) (mapping.Candidate, bool) {
 	best := peaks(grid)
 	if len(best) == 0 {
 		return mapping.Candidate{}, false
@@ -142,7 +172,7 @@ func (m *mode) add(h hypothesis, width float64) {
 }
 
 // shift is by how many pixels the patch's centre moves in a view per unit of inverse depth.
-func (p *Patch) shift(v View, inv float64) float64 {
+func (p *patch) shift(v View, inv float64) float64 {
 	ray := v.PoseBA.R.MulVec(geom.Vec3{p.n[0], p.n[1], 1})
 	a, okA := p.cam.Project(ray.Add(v.PoseBA.T.Scale(0.98 * inv)))
 	b, okB := p.cam.Project(ray.Add(v.PoseBA.T.Scale(1.02 * inv)))
@@ -152,16 +182,17 @@ func (p *Patch) shift(v View, inv float64) float64 {
 	return b.Sub(a).Norm() / (0.04 * inv)
 }
 
-// prior is what the landmarks around say of the depth: a mixture of the candidates, by their weights, and
-// of anything at all.
+// prior is what is known of the depth beside the patch: what the window says, once it is solved, before that a
+// mixture of the candidates by their weights; and in either case anything at all.
 type prior struct {
 	candidates []mapping.Candidate
 	total      float64
-	around     float64
+	usual      float64 // inverse depth of the scene
+	around     density
 }
 
 func newPrior(candidates []mapping.Candidate, around float64) prior {
-	p := prior{candidates: candidates, around: around}
+	p := prior{candidates: candidates, usual: around}
 	for _, c := range candidates {
 		p.total += c.Weight
 	}
@@ -170,7 +201,7 @@ func newPrior(candidates []mapping.Candidate, around float64) prior {
 
 // span is where to look: half as far and twice as near as the candidates, and the scene's usual depth.
 func (p prior) span() (lo, hi float64) {
-	lo, hi = p.around/2, p.around*2
+	lo, hi = p.usual/2, p.usual*2
 	for _, c := range p.candidates {
 		lo, hi = math.Min(lo, c.Inv*0.7), math.Max(hi, c.Inv*1.4)
 	}
@@ -179,6 +210,9 @@ func (p prior) span() (lo, hi float64) {
 
 func (p prior) density(inv float64) float64 {
 	lo, hi := p.span()
+	if p.around.p != nil {
+		return astray/(hi-lo) + (1-astray)*p.around.at(inv)
+	}
 	d := anywhere / (hi - lo)
 	for _, c := range p.candidates {
 		z := (inv - c.Inv) * (inv - c.Inv) / c.Var

@@ -1,10 +1,12 @@
 // Package stereo measures the depth under one pixel by how well the patch around it, moved by way of a
 // surface, fits other pictures whose poses are known.
 //
-// The patch is weighted by likeness to its centre along the way there, so that what lies behind an edge of the
-// picture counts for little (geodesic weights: Hosni et al., Local stereo matching using geodesic support
-// weights, 2009). Depth is searched along the whole ray: what comes out is a probability over depths and not only
-// the best one, so that a second surface that fits as well is not overlooked.
+// Two things speak. The patch right around the pixel is compared sharply; it is weighted by likeness to its
+// centre along the way there, so that what lies behind an edge of the picture counts for little (geodesic weights:
+// Hosni et al., Local stereo matching using geodesic support weights, 2009). And a window of a hundred pixels
+// tells its depths together, for spots that look alike everywhere. Depth is searched along the whole ray: what
+// comes out is a probability over depths and not only the best one, so that a second surface that fits as well is
+// not overlooked.
 package stereo
 
 import (
@@ -59,9 +61,9 @@ type sample struct {
 	w, g float64   // weight, brightness
 }
 
-// Patch is what surrounds a pixel in the reference picture.
-type Patch struct {
-	cam   camera.Model
+// patch is what surrounds a pixel in the reference picture.
+type patch struct {
+	cam   *camera.Model
 	n     geom.Vec2
 	parts [2]part
 }
@@ -72,18 +74,18 @@ type part struct {
 	weight  float64
 }
 
-// NewPatch takes the patch around a pixel, in pixels of the picture g; false too near the picture's border.
-func NewPatch(cam camera.Model, g *image.Gray, px geom.Vec2) (*Patch, bool) {
+// newPatch takes the patch around a pixel, in pixels of the picture g; false too near the picture's border.
+func newPatch(cam *camera.Model, g *image.Gray, px geom.Vec2) (*patch, bool) {
 	if !cam.Contains(px, 3) {
 		return nil, false
 	}
-	p := &Patch{cam: cam, n: cam.Normalize(px)}
+	p := &patch{cam: cam, n: cam.Normalize(px)}
 	p.core(g, px)
 	p.field(g, px)
 	return p, true
 }
 
-func (p *Patch) core(g *image.Gray, px geom.Vec2) {
+func (p *patch) core(g *image.Gray, px geom.Vec2) {
 	centre := smooth(g, px)
 	for dy := -coreRadius; dy <= coreRadius; dy++ {
 		for dx := -coreRadius; dx <= coreRadius; dx++ {
@@ -98,7 +100,7 @@ func (p *Patch) core(g *image.Gray, px geom.Vec2) {
 
 // field takes what can be reached from the centre. The difference of a sample is the largest on the way
 // to it, of itself and of those beside it.
-func (p *Patch) field(g *image.Gray, px geom.Vec2) {
+func (p *patch) field(g *image.Gray, px geom.Vec2) {
 	const side = radius/step + 1 // one more than is sampled, for the neighbours
 	var differs [2*side + 1][2*side + 1]float64
 	centre := smooth(g, px)
@@ -139,27 +141,32 @@ func (p *Patch) field(g *image.Gray, px geom.Vec2) {
 	}
 }
 
-func (q *part) add(p *Patch, g *image.Gray, at geom.Vec2, w float64) {
+func (q *part) add(p *patch, g *image.Gray, at geom.Vec2, w float64) {
 	m := p.cam.Normalize(at)
 	q.samples = append(q.samples, sample{ray: geom.Vec3{m[0], m[1], 1}, d: m.Sub(p.n), w: w, g: bilinear(g, at)})
 	q.weight += w
 }
 
-// target is a view prepared for one patch: where its samples' rays point in it.
+// target is a view prepared for looking into it.
 type target struct {
 	g    *image.Gray
 	cam  *camera.Model
-	lens bool           // that distorts
-	turn [2][]geom.Vec3 // of the samples' rays
+	lens bool // that distorts
+	turn geom.Mat3
 	t    geom.Vec3
+	rays [2][]geom.Vec3 // of a patch's samples, turned into the view
 }
 
-func (p *Patch) target(v View) target {
-	c := &p.cam
-	t := target{g: v.Grey, cam: c, t: v.PoseBA.T, lens: c.K1 != 0 || c.K2 != 0 || c.K3 != 0 || c.P1 != 0 || c.P2 != 0}
+func newTarget(c *camera.Model, v View) target {
+	return target{g: v.Grey, cam: c, turn: v.PoseBA.R, t: v.PoseBA.T,
+		lens: c.K1 != 0 || c.K2 != 0 || c.K3 != 0 || c.P1 != 0 || c.P2 != 0}
+}
+
+func (p *patch) target(v View) target {
+	t := newTarget(p.cam, v)
 	for k := range p.parts {
 		for _, s := range p.parts[k].samples {
-			t.turn[k] = append(t.turn[k], v.PoseBA.R.MulVec(s.ray))
+			t.rays[k] = append(t.rays[k], t.turn.MulVec(s.ray))
 		}
 	}
 	return t
@@ -182,12 +189,12 @@ func (t *target) project(x, y, z float64) (px geom.Vec2, inside bool) {
 
 // against is how much, in nats, the view speaks against the surface; at most `most` for each part. False where
 // the patch is not in the view.
-func (p *Patch) against(t *target, s mapping.Surface) (float64, bool) {
-	core, ok := p.parts[0].against(t, t.turn[0], s)
+func (p *patch) against(t *target, s mapping.Surface) (float64, bool) {
+	core, ok := p.parts[0].against(t, t.rays[0], s)
 	if !ok {
 		return 0, false
 	}
-	field, _ := p.parts[1].against(t, t.turn[1], s)
+	field, _ := p.parts[1].against(t, t.rays[1], s)
 	return core + field, true
 }
 

@@ -49,8 +49,10 @@ type anchor struct {
 	unit  float64
 	// measured are the surfaces at the samples of the mark, as far as pictures have told.
 	measured map[int]measurement
-	// wanting says that a surface could not be measured yet because other marks had their turn.
-	wanting bool
+	// surveying is how many of them are being measured, and wanting that the mark is to be placed anew because some
+	// now are, or could not be because other marks had their turn.
+	surveying int
+	wanting   bool
 }
 
 // lateralSigma is the error across the ray, in pixels. How exactly a person points is not part of it: the
@@ -99,18 +101,19 @@ func (t *Tracker) Placements() []Placement {
 
 // refreshAnchors places marks again where the map has changed since.
 func (t *Tracker) refreshAnchors() {
+	t.takeSurveys()
 	if t.snapshot == nil {
 		return
 	}
-	t.budget = measureFirst
+	t.budget = mostSurveys - t.surveying
 	renewed := 0
 	for _, first := range [...]bool{true, false} { // marks without a place come first
 		if !first {
-			t.budget = min(t.budget, measureMost)
+			t.budget = min(t.budget, againMost)
 		}
 		for _, id := range t.order {
 			a := t.anchors[id]
-			if (a.world == "") != first || a.State == Refused || !a.belongs(t.snapshot) || renewed == renewMost {
+			if (a.world == "") != first || a.State == Refused || !a.belongs(t.snapshot) || a.surveying > 0 || renewed == renewMost {
 				continue
 			}
 			if a.seen != t.snapshot.Version || a.wanting && t.budget > 0 {
@@ -124,9 +127,8 @@ func (t *Tracker) refreshAnchors() {
 // renewMost is how many marks are placed anew in one frame: it bounds the time.
 const renewMost = 6
 
-// measureMost is how many surfaces are measured again in one frame, and measureFirst how many at once where
-// there is none yet: each takes a few milliseconds.
-const measureMost, measureFirst = 1, 4
+// againMost is how many surfaces are measured again in one frame that were measured before: new marks come first.
+const againMost = 1
 
 // belongs says whether a mark is to be looked for in a map: a mark that was placed in another one stays
 // there until the two are joined.
@@ -143,6 +145,11 @@ func (a *anchor) move(m mapping.Move, s *mapping.Snapshot) {
 	by := m.By
 	by.S *= m.Unit / a.unit
 	a.transform(by)
+	for i, q := range a.measured {
+		q = q.scaledTo(a.unit)
+		q.unit = s.Unit / by.S
+		a.measured[i] = q.scaledTo(s.Unit)
+	}
 	a.world, a.unit, a.Map, a.Metric = s.World, s.Unit, s.Name, s.Metric
 }
 
@@ -180,6 +187,9 @@ func (t *Tracker) renew(a *anchor) {
 	if !ok {
 		if !placed {
 			a.State, a.Reason, a.Points = Waiting, "surface without texture: move sideways, or mark a spot beside it", nil
+			if a.surveying > 0 || a.wanting {
+				a.Reason = "measuring the surface"
+			}
 		}
 		return
 	}
@@ -249,8 +259,8 @@ const measureSigma = 0.5
 
 // apart notes, for the supports within reach of a pixel, how much the picture changes on the way to
 // them. A frame whose picture was let go leaves that open.
-func (t *Tracker) apart(f *frame, px geom.Vec2, support []mapping.Support) []mapping.Support {
-	if f.grey == nil {
+func (t *Tracker) apart(grey *image.Gray, px geom.Vec2, support []mapping.Support) []mapping.Support {
+	if grey == nil {
 		return support
 	}
 	n := t.cam.Normalize(px)
@@ -260,7 +270,7 @@ func (t *Tracker) apart(f *frame, px geom.Vec2, support []mapping.Support) []map
 			continue
 		}
 		if to, ok := t.cam.Project(geom.Vec3{s.N[0], s.N[1], 1}); ok {
-			s.Apart = variation(f.grey, px, to)
+			s.Apart = variation(grey, px, to)
 			out = append(out, s)
 		}
 	}

@@ -12,7 +12,8 @@ import (
 // measurement is what the pictures told of the surface under a pixel of a mark.
 type measurement struct {
 	mapping.Surface
-	unit float64 // of the map it was measured in
+	known bool    // nothing could be told otherwise
+	unit  float64 // of the map it was measured in
 	// parallax is by how many pixels the spot moved between the views it was measured from.
 	parallax float64
 }
@@ -31,7 +32,7 @@ const (
 )
 
 // surfaceAt is the surface under pixel i of a mark: as measured from pictures, or as the landmarks around
-// suggest where there is nothing to measure with yet.
+// suggest where there is nothing to measure with. False where it is not known, or not yet.
 func (t *Tracker) surfaceAt(a *anchor, i int, support []mapping.Support) (mapping.Surface, bool) {
 	f, px := a.frame, a.pixels[i]
 	old, has := a.measured[i]
@@ -40,37 +41,24 @@ func (t *Tracker) surfaceAt(a *anchor, i int, support []mapping.Support) (mappin
 	}
 	if f.grey != nil {
 		views, parallax := t.viewsOf(f, px, old.Inv)
-		switch {
-		case len(views) == 0 || has && parallax < betterParallax*old.parallax:
-		case t.budget <= 0:
-			a.wanting = true
-			if !has {
+		if len(views) > 0 && parallax >= betterParallax*old.parallax {
+			if t.budget > 0 {
+				t.survey(survey{anchor: a, sample: i, world: f.world, found: measurement{unit: t.snapshot.Unit, parallax: parallax},
+					spot: stereo.Spot{Grey: f.grey, Px: px, Views: views, Support: support, Around: 1 / t.medianDepth(f)}})
+			} else {
+				a.wanting = true
+			}
+			if old, has = a.measured[i]; !has {
 				return mapping.Surface{}, false // in a few frames
 			}
-		default:
-			t.budget--
-			if m, ok := t.measure(f, px, views, support); ok {
-				old, has = measurement{Surface: m, unit: t.snapshot.Unit, parallax: parallax}, true
-				a.measured[i] = old
-			}
+			old = old.scaledTo(t.snapshot.Unit)
 		}
 	}
-	if has {
+	if old.known {
 		return old.Surface, true
 	}
-	s, ok := mapping.Decide(mapping.FitSurfaces(t.cam.Normalize(px), t.apart(f, px, support)))
+	s, ok := mapping.Decide(mapping.FitSurfaces(t.cam.Normalize(px), t.apart(f.grey, px, support)))
 	return s, ok && s.Inv > 0
-}
-
-// measure finds the surface under a pixel of a frame from other views of it.
-func (t *Tracker) measure(f *frame, px geom.Vec2, views []stereo.View, support []mapping.Support) (mapping.Surface, bool) {
-	patch, ok := stereo.NewPatch(t.cam, f.grey, px)
-	if !ok {
-		return mapping.Surface{}, false
-	}
-	fits := mapping.FitSurfaces(t.cam.Normalize(px), t.apart(f, px, support))
-	c, ok := patch.Depth(views, fits, 1/t.medianDepth(f))
-	return c.Surface, ok
 }
 
 // scaledTo returns the measurement in another unit of the same world.

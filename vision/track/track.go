@@ -15,6 +15,7 @@ import (
 	"sightline/vision/camera"
 	"sightline/vision/geom"
 	"sightline/vision/mapping"
+	"sightline/vision/stereo"
 )
 
 // Picture is a picture prepared for following features. Close frees it.
@@ -81,7 +82,11 @@ type Tracker struct {
 	anchors  map[string]*anchor
 	order    []string
 	budget   int // how many surfaces may still be measured in this frame
-	times    Stages
+
+	surveys, surveyed chan survey         // to Survey and back
+	surveying         int                 // under way
+	finder            *stereo.Rangefinder // that of a tracker that measures in step
+	times             Stages
 }
 
 // feature is a point that is being followed.
@@ -135,7 +140,8 @@ func New(cfg Config) *Tracker {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Tracker{cfg: cfg, cam: cfg.Camera, focal: (cfg.Camera.Fx + cfg.Camera.Fy) / 2,
-		state: vision.Initializing, keep: map[int64]*frame{}, answers: make(chan answer, 1), asked: -askEvery, anchors: map[string]*anchor{}}
+		state: vision.Initializing, keep: map[int64]*frame{}, answers: make(chan answer, 1), asked: -askEvery, anchors: map[string]*anchor{},
+		surveys: make(chan survey, mostSurveys), surveyed: make(chan survey, mostSurveys)}
 }
 
 // Track takes the next frame and says where the camera was. grey is copied; captured is in

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"log/slog"
+	"sync"
 
 	"sightline/vision"
 	"sightline/vision/camera"
@@ -42,10 +43,10 @@ type Anchoring struct {
 	sync    bool
 	life    string
 	stop    context.CancelFunc
-	ended   chan struct{}
+	ended   sync.WaitGroup
 }
 
-// Start checks the camera and starts the mapper's goroutine; Close ends it.
+// Start checks the camera and starts the mapper's goroutine and that which measures surfaces; Close ends them.
 func Start(cfg Config) (*Anchoring, error) {
 	if err := cfg.Camera.Valid(); err != nil {
 		return nil, err
@@ -60,16 +61,14 @@ func Start(cfg Config) (*Anchoring, error) {
 		mc.Finder = tags
 	}
 	mapper := mapping.New(mc)
-	a := &Anchoring{mapper: mapper, tags: tags, sync: cfg.Sync, life: cfg.Life, ended: make(chan struct{}), tracker: track.New(track.Config{
+	a := &Anchoring{mapper: mapper, tags: tags, sync: cfg.Sync, life: cfg.Life, tracker: track.New(track.Config{
 		Camera: cfg.Camera, Imager: engine, Solver: engine,
 		Mapper: mapper, Sync: cfg.Sync, Logger: cfg.Logger,
 	})}
 	ctx, stop := context.WithCancel(context.Background())
 	a.stop = stop
-	go func() {
-		defer close(a.ended)
-		mapper.Serve(ctx)
-	}()
+	a.ended.Go(func() { mapper.Serve(ctx) })
+	a.ended.Go(func() { a.tracker.Survey(ctx) })
 	return a, nil
 }
 
@@ -171,6 +170,6 @@ func (a *Anchoring) Stages() track.Stages { return a.tracker.Stages() }
 // Close ends the mapper and frees the pictures.
 func (a *Anchoring) Close() {
 	a.stop()
-	<-a.ended
+	a.ended.Wait()
 	a.tracker.Close()
 }
