@@ -6,6 +6,24 @@ function grantOf(token) {
   return JSON.parse(new TextDecoder().decode(bytes));
 }
 
+// clientSecret is what the relay knows this tab by when it comes again.
+function clientSecret() {
+  let secret = sessionStorage.getItem("sightline-client");
+  if (!secret) {
+    secret = Array.from(crypto.getRandomValues(new Uint8Array(16)), b => b.toString(16).padStart(2, "0")).join("");
+    sessionStorage.setItem("sightline-client", secret);
+  }
+  return secret;
+}
+
+class Refused extends Error {
+  constructor(response, text) {
+    super(text);
+    this.status = response.status;
+    this.after = Number(response.headers.get("Retry-After"));
+  }
+}
+
 class Session {
   constructor(address, token, pc, say) {
     Object.assign(this, {address, token, pc, say});
@@ -16,18 +34,31 @@ class Session {
   }
 
   async ask(method, address, type, body, match) {
-    const headers = {Authorization: "Bearer " + this.token};
+    const headers = {Authorization: "Bearer " + this.token, "Sightline-Client": clientSecret()};
     if (type) headers["Content-Type"] = type;
     if (match) headers["If-Match"] = match;
     const r = await fetch(address, {method, headers, body});
-    if (!r.ok) throw new Error((await r.text()).trim() || r.statusText);
+    if (!r.ok) throw new Refused(r, (await r.text()).trim() || r.statusText);
     return r;
+  }
+
+  // enter makes the session. Who is told to wait, in the lobby or for room, asks again when he may.
+  async enter() {
+    for (;;) {
+      try {
+        return await this.ask("POST", this.address, "application/sdp", this.pc.localDescription.sdp);
+      } catch (e) {
+        if (!(e.status === 503 && e.after) || this.pc.signalingState === "closed") throw e;
+        this.say(e.message);
+        await new Promise(done => setTimeout(done, 1000 * e.after));
+      }
+    }
   }
 
   async open() {
     await this.pc.setLocalDescription();
     await gathered(this.pc);
-    const r = await this.ask("POST", this.address, "application/sdp", this.pc.localDescription.sdp);
+    const r = await this.enter();
     this.resource = new URL(r.headers.get("Location"), this.address).href;
     this.etag = r.headers.get("ETag");
     this.answer = await r.text();

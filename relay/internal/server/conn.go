@@ -67,6 +67,12 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	if !ok {
 		return
 	}
+	if grant.Room == auth.AllRooms {
+		if grant.Room = r.URL.Query().Get("room"); !auth.RoomName(grant.Room) {
+			s.forbid(w, r, grant, "the token is for all rooms: name one, /ws?room=NAME")
+			return
+		}
+	}
 	s.conns.Add(1)
 	defer s.conns.Done()
 	if s.ctx.Err() != nil {

@@ -18,11 +18,9 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.serveReady)
 	mux.HandleFunc("GET /ws", s.limitJoins(s.serveSocket))
-	for _, name := range []string{"join", "publish", "watch"} {
-		mux.HandleFunc("GET /"+name, page.Serve(name+".html"))
-		mux.HandleFunc("GET /"+name+".js", page.Serve(name+".js"))
+	if err := page.Handle(mux); err != nil {
+		s.log.Error("no pages", "error", err)
 	}
-	mux.HandleFunc("GET /rtc.js", page.Serve("rtc.js"))
 	api.Handle(mux, s.rest())
 	mux.Handle("GET /metrics", s.local(metrics.Handler(s)))
 	s.handleGuests(mux)
