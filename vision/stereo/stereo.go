@@ -92,7 +92,7 @@ func (p *patch) core(g *image.Gray, px geom.Vec2) {
 			off := geom.Vec2{float64(dx), float64(dy)}
 			if at := px.Add(off); p.cam.Contains(at, 2) {
 				far := off.Norm() / coreNear
-				p.parts[0].add(p, g, at, math.Exp(-math.Abs(bilinear(g, at)-centre)/coreAlike-far*far/2))
+				p.parts[0].add(p, g, at, math.Exp(-math.Abs(bilinear(g, at[0], at[1])-centre)/coreAlike-far*far/2))
 			}
 		}
 	}
@@ -143,7 +143,7 @@ func (p *patch) field(g *image.Gray, px geom.Vec2) {
 
 func (q *part) add(p *patch, g *image.Gray, at geom.Vec2, w float64) {
 	m := p.cam.Normalize(at)
-	q.samples = append(q.samples, sample{ray: geom.Vec3{m[0], m[1], 1}, d: m.Sub(p.n), w: w, g: bilinear(g, at)})
+	q.samples = append(q.samples, sample{ray: geom.Vec3{m[0], m[1], 1}, d: m.Sub(p.n), w: w, g: bilinear(g, at[0], at[1])})
 	q.weight += w
 }
 
@@ -155,10 +155,12 @@ type target struct {
 	turn geom.Mat3
 	t    geom.Vec3
 	rays [2][]geom.Vec3 // of a patch's samples, turned into the view
+	// right and bottom are the last pixels that have neighbours.
+	right, bottom float64
 }
 
 func newTarget(c *camera.Model, v View) target {
-	return target{g: v.Grey, cam: c, turn: v.PoseBA.R, t: v.PoseBA.T,
+	return target{g: v.Grey, cam: c, turn: v.PoseBA.R, t: v.PoseBA.T, right: float64(v.Grey.Rect.Dx() - 2), bottom: float64(v.Grey.Rect.Dy() - 2),
 		lens: c.K1 != 0 || c.K2 != 0 || c.K3 != 0 || c.P1 != 0 || c.P2 != 0}
 }
 
@@ -173,18 +175,20 @@ func (p *patch) target(v View) target {
 }
 
 // project is where a point of the view's frame is in its picture, and whether it is in it. It is what the
-// time goes to: a pinhole is projected here, without the general model's way.
-func (t *target) project(x, y, z float64) (px geom.Vec2, inside bool) {
+// time goes to: a pinhole is projected here, without the general model's way, and
+// in plain numbers: arrays would go through memory.
+func (t *target) project(x, y, z float64) (u, v float64, inside bool) {
 	if z <= 1e-9 {
-		return px, false
+		return 0, 0, false
 	}
 	if t.lens {
-		px, _ = t.cam.Project(geom.Vec3{x, y, z})
+		px, _ := t.cam.Project(geom.Vec3{x, y, z})
+		u, v = px[0], px[1]
 	} else {
 		iz := 1 / z
-		px = geom.Vec2{t.cam.Fx*x*iz + t.cam.Cx, t.cam.Fy*y*iz + t.cam.Cy}
+		u, v = t.cam.Fx*x*iz+t.cam.Cx, t.cam.Fy*y*iz+t.cam.Cy
 	}
-	return px, px[0] >= 1 && px[1] >= 1 && px[0] <= float64(t.g.Rect.Dx()-2) && px[1] <= float64(t.g.Rect.Dy()-2)
+	return u, v, u >= 1 && v >= 1 && u <= t.right && v <= t.bottom
 }
 
 // against is how much, in nats, the view speaks against the surface; at most `most` for each part. False where
@@ -208,11 +212,11 @@ func (p *part) against(t *target, turn []geom.Vec3, s mapping.Surface) (float64,
 			continue
 		}
 		// The point is ray/inv; a projection does not mind that all is multiplied by inv.
-		px, inside := t.project(turn[i][0]+inv*t.t[0], turn[i][1]+inv*t.t[1], turn[i][2]+inv*t.t[2])
+		u, v, inside := t.project(turn[i][0]+inv*t.t[0], turn[i][1]+inv*t.t[1], turn[i][2]+inv*t.t[2])
 		if !inside {
 			continue
 		}
-		a, b := q.g, bilinear(t.g, px)
+		a, b := q.g, bilinear(t.g, u, v)
 		w += q.w
 		sa += q.w * a
 		saa += q.w * a * a
@@ -231,12 +235,14 @@ func (p *part) against(t *target, turn []geom.Vec3, s mapping.Surface) (float64,
 	return math.Min(most, independent*p.weight*rest/(noise*noise)), true
 }
 
-func bilinear(g *image.Gray, p geom.Vec2) float64 {
-	x, y := int(p[0]), int(p[1])
-	fx, fy := p[0]-float64(x), p[1]-float64(y)
+// bilinear is the brightness between four pixels.
+func bilinear(g *image.Gray, u, v float64) float64 {
+	x, y := int(u), int(v)
+	fx, fy := u-float64(x), v-float64(y)
 	i := y*g.Stride + x
-	top := float64(g.Pix[i])*(1-fx) + float64(g.Pix[i+1])*fx
-	bottom := float64(g.Pix[i+g.Stride])*(1-fx) + float64(g.Pix[i+g.Stride+1])*fx
+	a, b := g.Pix[i:i+2:i+2], g.Pix[i+g.Stride:i+g.Stride+2]
+	top := float64(a[0])*(1-fx) + float64(a[1])*fx
+	bottom := float64(b[0])*(1-fx) + float64(b[1])*fx
 	return top*(1-fy) + bottom*fy
 }
 

@@ -123,8 +123,8 @@ func (w *window) against(t *target, ray geom.Vec3, bright float64, costs []float
 	for k := range costs {
 		inv := w.at(k)
 		costs[k] = nodeMost / 2 // a view that does not see it neither speaks for nor against it
-		if px, inside := t.project(ray[0]+inv*t.t[0], ray[1]+inv*t.t[1], ray[2]+inv*t.t[2]); inside {
-			e := (bilinear(t.g, px) - bright) / nodeNoise
+		if u, v, inside := t.project(ray[0]+inv*t.t[0], ray[1]+inv*t.t[1], ray[2]+inv*t.t[2]); inside {
+			e := (bilinear(t.g, u, v) - bright) / nodeNoise
 			costs[k] = float32(math.Min(nodeMost, e*e/2))
 		}
 	}
@@ -194,26 +194,21 @@ func (w *window) pass(dir, from, to int) {
 	if !w.in[from] || !w.in[to] {
 		return
 	}
-	out := w.message[dir][to][:w.depths]
-	copy(out, w.data[from][:w.depths])
-	for d := range w.message {
-		if d == dir^1 { // the way back
-			continue
-		}
-		for k, m := range w.message[d][from][:len(out)] {
-			out[k] += m
-		}
-	}
-	least := slices.Min(out)
-	for k := 1; k < len(out); k++ {
-		out[k] = min(out[k], out[k-1]+bondSlope)
-	}
-	for k := len(out) - 2; k >= 0; k-- {
-		out[k] = min(out[k], out[k+1]+bondSlope)
-	}
-	most := float32(math.Max(bondLeast, bondMost*math.Exp(-math.Abs(w.bright[to]-w.bright[from])/bondEdge)))
+	out, data := w.message[dir][to][:w.depths], w.data[from][:w.depths]
+	ahead := w.message[dir][from][:w.depths]
+	left, right := w.message[dir^2][from][:w.depths], w.message[dir^3][from][:w.depths] // dir^1 is the way back
+	least, best := float32(math.MaxFloat32), float32(math.MaxFloat32)
 	for k := range out {
-		out[k] = min(out[k]-least, most)
+		x := data[k] + ahead[k] + left[k] + right[k]
+		least = min(least, x)
+		best = min(best+bondSlope, x)
+		out[k] = best
+	}
+	most := least + float32(math.Max(bondLeast, bondMost*math.Exp(-math.Abs(w.bright[to]-w.bright[from])/bondEdge)))
+	best = math.MaxFloat32
+	for k := len(out) - 1; k >= 0; k-- {
+		best = min(best+bondSlope, out[k])
+		out[k] = min(best, most) - least
 	}
 }
 
@@ -261,8 +256,8 @@ func (t *target) exposure(s *Spot) float64 {
 		ray := geom.Vec3{q.N[0], q.N[1], 1}
 		at, _ := t.cam.Project(ray)
 		c := t.turn.MulVec(ray).Add(t.t.Scale(q.Inv))
-		if px, inside := t.project(c[0], c[1], c[2]); inside && t.cam.Contains(at, 2) {
-			r = append(r, (smooth(t.g, px)+1)/(smooth(s.Grey, at)+1))
+		if u, v, inside := t.project(c[0], c[1], c[2]); inside && t.cam.Contains(at, 2) {
+			r = append(r, (smooth(t.g, geom.Vec2{u, v})+1)/(smooth(s.Grey, at)+1))
 		}
 	}
 	if len(r) < leastRatios {
