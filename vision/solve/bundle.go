@@ -131,9 +131,9 @@ func (p *Bundle) step(blocks []block, byPoint [][]int, slot []int, free int, lam
 		s[i*n+i] *= 1 + lambda
 		s[i*n+i] += 1e-9
 	}
-	elim := make([]pointPart, len(p.Points))
+	elim, room := make([]pointPart, len(p.Points)), make([]poseCross, 0, len(p.Obs))
 	for k := range p.Points {
-		elim[k] = p.eliminate(byPoint[k], blocks, slot, lambda)
+		elim[k], room = p.eliminate(byPoint[k], blocks, slot, lambda, room)
 		elim[k].reduce(s, rhs, n)
 	}
 	if n > 0 && !geom.SolveSPD(s, rhs) {
@@ -153,14 +153,16 @@ func (p *Bundle) step(blocks []block, byPoint [][]int, slot []int, free int, lam
 	return poses, points, true
 }
 
+// addPose adds what an observation says of its camera; only the lower triangle of s is written.
 func addPose(s, rhs []float64, n, k int, bl *block) {
 	for m := range 2 {
 		row := &bl.a[m]
 		for i := range 6 {
 			wi := bl.w * row[i]
 			rhs[6*k+i] += wi * bl.r[m]
-			for j := range 6 {
-				s[(6*k+i)*n+6*k+j] += wi * row[j]
+			into := s[(6*k+i)*n+6*k:][:6]
+			for j := 0; j <= i; j++ {
+				into[j] += wi * row[j]
 			}
 		}
 	}
@@ -180,49 +182,66 @@ type poseCross struct {
 	m    [6]geom.Vec3
 }
 
-func (p *Bundle) eliminate(obs []int, blocks []block, slot []int, lambda float64) pointPart {
+// eliminate gathers what all observations say of one point. The blocks that couple it with cameras are
+// appended to room, which is returned.
+func (p *Bundle) eliminate(obs []int, blocks []block, slot []int, lambda float64, room []poseCross) (pointPart, []poseCross) {
 	var part pointPart
-	var h geom.Mat3
+	var xx, xy, xz, yy, yz, zz float64
+	first := len(room)
 	for _, i := range obs {
 		bl := &blocks[i]
 		if !bl.ok {
 			continue
 		}
 		for m := range 2 {
-			h = h.Add(geom.Outer(bl.b[m], bl.b[m]).Scale(bl.w))
-			part.g = part.g.Add(bl.b[m].Scale(bl.w * bl.r[m]))
+			b := &bl.b[m]
+			x, y, z := bl.w*b[0], bl.w*b[1], bl.w*b[2]
+			xx, xy, xz = xx+x*b[0], xy+x*b[1], xz+x*b[2]
+			yy, yz, zz = yy+y*b[1], yz+y*b[2], zz+z*b[2]
+			part.g[0], part.g[1], part.g[2] = part.g[0]+x*bl.r[m], part.g[1]+y*bl.r[m], part.g[2]+z*bl.r[m]
 		}
 		if k := slot[p.Obs[i].Pose]; k >= 0 {
-			c := poseCross{slot: k}
+			room = append(room, poseCross{slot: k})
+			c := &room[len(room)-1]
 			for r := range 6 {
-				c.m[r] = bl.b[0].Scale(bl.w * bl.a[0][r]).Add(bl.b[1].Scale(bl.w * bl.a[1][r]))
+				u, v := bl.w*bl.a[0][r], bl.w*bl.a[1][r]
+				for d := range 3 {
+					c.m[r][d] = u*bl.b[0][d] + v*bl.b[1][d]
+				}
 			}
-			part.w = append(part.w, c)
 		}
 	}
-	for i := range 3 {
-		h[4*i] = h[4*i]*(1+lambda) + 1e-12
-	}
-	part.inv, part.ok = h.Inverse()
-	return part
+	damp := 1 + lambda
+	part.inv, part.ok = geom.Mat3{xx*damp + 1e-12, xy, xz, xy, yy*damp + 1e-12, yz, xz, yz, zz*damp + 1e-12}.Inverse()
+	part.w = room[first:]
+	return part, room
 }
 
-// reduce subtracts the point's share from the camera system: S -= W·V⁻¹·Wᵀ, rhs -= W·V⁻¹·g.
+// reduce subtracts the point's share from the camera system: S -= W·V⁻¹·Wᵀ, rhs -= W·V⁻¹·g. Of S only the
+// lower triangle is written. What the time goes to, so it is in plain numbers: arrays would go through memory.
 func (part *pointPart) reduce(s, rhs []float64, n int) {
 	if !part.ok {
 		return
 	}
-	for _, a := range part.w {
-		var wv [6]geom.Vec3
+	v, g := &part.inv, &part.g
+	for ai := range part.w {
+		a := &part.w[ai]
 		for r := range 6 {
-			wv[r] = part.inv.MulVec(a.m[r]) // V⁻¹ is symmetric
-			rhs[6*a.slot+r] -= wv[r].Dot(part.g)
-		}
-		for _, b := range part.w {
-			for r := range 6 {
-				base := (6*a.slot + r) * n
-				for c := range 6 {
-					s[base+6*b.slot+c] -= wv[r].Dot(b.m[c])
+			m := &a.m[r]
+			x := v[0]*m[0] + v[1]*m[1] + v[2]*m[2] // V⁻¹ is symmetric
+			y := v[3]*m[0] + v[4]*m[1] + v[5]*m[2]
+			z := v[6]*m[0] + v[7]*m[1] + v[8]*m[2]
+			rhs[6*a.slot+r] -= x*g[0] + y*g[1] + z*g[2]
+			row := s[(6*a.slot+r)*n:][:n]
+			for bi := range part.w {
+				b := &part.w[bi]
+				if b.slot > a.slot {
+					continue
+				}
+				into := row[6*b.slot:][:6]
+				for c := range into {
+					q := &b.m[c]
+					into[c] -= x*q[0] + y*q[1] + z*q[2]
 				}
 			}
 		}
@@ -234,11 +253,12 @@ func (part *pointPart) back(d []float64) geom.Vec3 {
 	if !part.ok {
 		return geom.Vec3{}
 	}
-	g := part.g
-	for _, a := range part.w {
-		for r := range 6 {
-			g = g.Sub(a.m[r].Scale(d[6*a.slot+r]))
+	x, y, z := part.g[0], part.g[1], part.g[2]
+	for i := range part.w {
+		a := &part.w[i]
+		for r, k := range d[6*a.slot:][:6] {
+			x, y, z = x-a.m[r][0]*k, y-a.m[r][1]*k, z-a.m[r][2]*k
 		}
 	}
-	return part.inv.MulVec(g)
+	return part.inv.MulVec(geom.Vec3{x, y, z})
 }

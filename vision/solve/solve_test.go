@@ -156,12 +156,11 @@ func TestTriangulateRefuses(t *testing.T) {
 	}
 }
 
-func TestBundleRecovers(t *testing.T) {
-	w := newWorld(6, 150, 11)
-	b := &Bundle{Focal: focal, HuberPx: 1.5, Fixed: make([]bool, 6)}
-	b.Fixed[0] = true
+// shaken is a bundle over a world that all cameras see, of which the first few are fixed where they are.
+func (w *world) shaken(fixed int) *Bundle {
+	b := &Bundle{Focal: focal, HuberPx: 1.5, Fixed: make([]bool, len(w.poses))}
 	for i, p := range w.poses {
-		if i > 0 {
+		if b.Fixed[i] = i < fixed; !b.Fixed[i] {
 			p = w.shake(p, 0.02, 0.04)
 		}
 		b.Poses = append(b.Poses, p)
@@ -172,6 +171,23 @@ func TestBundleRecovers(t *testing.T) {
 			b.Obs = append(b.Obs, BundleObs{Pose: i, Point: k, N: w.see(i, k, 0.3)})
 		}
 	}
+	return b
+}
+
+// The size of a local adjustment of the mapper.
+func BenchmarkBundle(b *testing.B) {
+	p := newWorld(12, 400, 11).shaken(4)
+	poses, points := p.Poses, p.Points
+	b.ReportAllocs()
+	for b.Loop() {
+		p.Poses, p.Points = poses, points
+		p.Run(5)
+	}
+}
+
+func TestBundleRecovers(t *testing.T) {
+	w := newWorld(6, 150, 11)
+	b := w.shaken(1)
 	before, after := b.Run(20)
 	perObs := math.Sqrt(after / float64(2*len(b.Obs)))
 	t.Logf("cost %.0f -> %.0f, %.3f px", before, after, perObs)
