@@ -3,6 +3,7 @@ package app
 import (
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/policy"
+	"sightline/relay/internal/staff"
 	"sightline/relay/internal/webhook"
 )
 
@@ -10,14 +11,18 @@ import (
 type sections struct {
 	rooms    policy.Rooms
 	webhooks []webhook.Target
+	staff    []staff.Rule
 }
 
-func sectionNames() []string { return []string{"rooms", "webhooks"} }
+func sectionNames() []string { return []string{"rooms", "webhooks", "staff"} }
 
 func readSections(f *config.File) (s sections, err error) {
 	s.rooms, err = config.Items(f, "rooms", (*policy.Room).Check)
 	if err == nil {
 		s.webhooks, err = config.Items(f, "webhooks", (*webhook.Target).Check)
+	}
+	if err == nil {
+		s.staff, err = config.Items(f, "staff", (*staff.Rule).Check)
 	}
 	return s, err
 }
@@ -40,4 +45,12 @@ const sectionsExample = `
 #             alarm.raised, alarm.cleared, recording.sealed]   # all by default
 #    rooms: hall*           # all by default
 #    allow-private: true    # the name leads to a private address
+
+# What staff may do who sign in with OpenID Connect (oidc-issuer), by the values of the claim oidc-claim.
+#staff:
+#  - value: plant-admins
+#    rights: [moderate, record, audit]
+#  - value: shift-leads
+#    rooms: hall1           # one room; all by default
+#    rights: [moderate]
 `

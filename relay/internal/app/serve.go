@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"sightline/relay/internal/server"
+	"sightline/relay/internal/staff"
 )
 
 // serve are the settings of a relay, each with the same name on the command line (--tls-cert), in the
@@ -30,6 +31,11 @@ type serve struct {
 	Messages   int           `name:"messages-per-second" default:"500" help:"How many messages one participant may send in a second; 0 for any number."`
 	Conns      int           `name:"connections-per-address" default:"512" help:"How many TCP connections one address may have at once; 0 for any number. Not without TLS, where a proxy on this machine counts for all."`
 	Authority  string        `name:"timestamp-authority" placeholder:"URL" help:"A timestamp authority (RFC 3161) that stamps every recording's end."`
+	PublicURL  string        `name:"public-url" placeholder:"https://HOST" help:"Where people reach the relay: for links, and for signing in. By default as they have asked."`
+	Issuer     string        `name:"oidc-issuer" placeholder:"https://HOST" help:"The OpenID provider at which staff sign in to the console; its client's redirect is PUBLIC-URL/signin/callback. See the section staff."`
+	ClientID   string        `name:"oidc-client-id" placeholder:"ID" help:"As the provider has given it."`
+	Secret     string        `name:"oidc-client-secret" placeholder:"SECRET" help:"As the provider has given it; best in the environment or in a file that only the relay reads."`
+	Claim      string        `name:"oidc-claim" default:"groups" help:"The claim whose values the section staff names."`
 	AuditMB    int           `name:"audit-megabytes" default:"100" help:"The size past which the audit log is put aside, as audit-TIME.jsonl, and begun anew; 0 for never. Nothing of it is deleted."`
 	EncryptTo  []string      `name:"encrypt-to" placeholder:"age1..." help:"Encrypt recordings to these age recipients; the relay itself cannot read them then."`
 	Profile    string        `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
@@ -76,7 +82,9 @@ func (c serve) run(ctx context.Context, drain <-chan struct{}, stdout, stderr io
 // server is the configuration in the server's words.
 func (c serve) server(log *slog.Logger) server.Config {
 	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
-		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log, Rooms: c.sections.rooms, Webhooks: c.sections.webhooks, AuditBytes: int64(c.AuditMB) << 20,
-		Recording: server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo},
-		Limits:    server.Limits{JoinsPerMinute: c.Joins, MessagesPerSecond: c.Messages, Connections: c.Conns}}
+		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log, Rooms: c.sections.rooms, Webhooks: c.sections.webhooks, PublicURL: c.PublicURL,
+		Staff:      staff.Config{Issuer: c.Issuer, ClientID: c.ClientID, Secret: c.Secret, Claim: c.Claim, Rules: c.sections.staff},
+		AuditBytes: int64(c.AuditMB) << 20,
+		Recording:  server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo},
+		Limits:     server.Limits{JoinsPerMinute: c.Joins, MessagesPerSecond: c.Messages, Connections: c.Conns}}
 }

@@ -81,6 +81,11 @@ func (g Grant) Validate() error {
 	case g.ExpiresAt == nil:
 		return errors.New("token without an expiry")
 	}
+	return g.Rightful()
+}
+
+// Rightful returns an error that names a right that is none, or nil.
+func (g Grant) Rightful() error {
 	for _, r := range g.Rights {
 		if !slices.Contains(rights, r) {
 			return fmt.Errorf("right %.40q: want publish, draw, record, moderate or audit", r)

@@ -22,6 +22,7 @@ func (s *Server) handler() http.Handler {
 		s.log.Error("no pages", "error", err)
 	}
 	api.Handle(mux, s.rest())
+	s.handleSignIn(mux)
 	mux.Handle("GET /metrics", s.local(metrics.Handler(s)))
 	s.handleGuests(mux)
 	return mux

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"sightline/relay/internal/api"
@@ -54,8 +55,11 @@ func (s *Server) Actor(r *http.Request, g auth.Grant) audit.Actor {
 	return audit.Actor{Name: g.Name, Invitation: g.ID, Address: address(r), By: way(r)}
 }
 
-// PublicURL is where the one who asks reaches the relay: as he has done it now.
+// PublicURL is where people reach the relay: as it is configured, or as the one who asks has done it now.
 func (s *Server) PublicURL(r *http.Request) string {
+	if s.cfg.PublicURL != "" {
+		return strings.TrimSuffix(s.cfg.PublicURL, "/")
+	}
 	scheme := "http"
 	if r.TLS != nil || s.tls != nil || isForwarded(r) && r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"

@@ -24,6 +24,7 @@ import (
 	"sightline/relay/internal/port"
 	"sightline/relay/internal/seal"
 	"sightline/relay/internal/sfu"
+	"sightline/relay/internal/staff"
 	"sightline/relay/internal/webhook"
 )
 
@@ -42,6 +43,8 @@ type Config struct {
 	Recording Recording
 	Rooms     policy.Rooms // what holds in which room
 	Webhooks  []webhook.Target
+	Staff     staff.Config // how staff sign in; no Issuer: only with tokens
+	PublicURL string       // where people reach the relay, https://host; empty: as they have asked
 	// AuditBytes is the size past which the audit log is put aside and begun anew; 0: never.
 	AuditBytes int64
 
@@ -68,6 +71,7 @@ type Server struct {
 	guests guests
 	lobby  lobby
 	book   *invitation.Book
+	staff  *staff.Door     // nil: staff sign in with tokens only
 	hooks  *webhook.Sender // nil: nobody is told
 	joins  *limit.Limiter  // by address
 
@@ -94,6 +98,10 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1)}
 	s.joins = limit.New(cfg.Limits.JoinsPerMinute, time.Minute, cfg.Now)
+	if cfg.Staff.Issuer != "" {
+		cfg.Staff.Now = cfg.Now
+		s.staff = staff.New(cfg.Staff)
+	}
 	s.guests.byID = map[string]*guest{}
 	s.lobby.waiting = map[string]*knock{}
 	s.rooms = rooms{s: s, open: map[string]*openRoom{}}
@@ -119,6 +127,9 @@ func (c *Config) check() error {
 	}
 	if c.GhostTime == 0 {
 		c.GhostTime = 10 * time.Second
+	}
+	if err := c.checkStaff(); err != nil {
+		return err
 	}
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
