@@ -195,9 +195,17 @@ func (m *Mapper) nearest(w *world, p *Proposal, pose geom.Pose, accept func(int6
 // newest is how many key frames back a landmark was not seen for its sight to be a return.
 const newest = 12
 
+// lookEvery is the least time in microseconds between two looks for a return: comparing a picture with all maps
+// takes as long as adjusting this one, and a loop may well be closed a little later.
+const lookEvery = 300_000
+
 // revisit looks whether the newest key frame shows a place that is known: in a waiting map, which is then
 // joined, or in a part of this map that was left long ago.
 func (m *Mapper) revisit(p *Proposal) {
+	if p.Captured-m.looked < lookEvery {
+		return
+	}
+	m.looked = p.Captured
 	for _, w := range slices.Backward(m.dormant) {
 		if pose, pairs, ok := m.find(w, p, nil); ok && m.join(w, p, pose, pairs) {
 			return
@@ -229,7 +237,7 @@ func (m *Mapper) join(w *world, p *Proposal, pose geom.Pose, pairs map[FeatureID
 	}
 	by := geom.SimilarityOf(last.PoseCW, pose, scale)
 	a.move(by)
-	w.moves = append(append(w.moves, a.moves...), Move{From: a.name, To: w.name, Unit: a.unit, By: by})
+	w.moves = append(append(w.moves, a.moves...), Move{From: a.name, Unit: a.unit, By: by})
 	w.frames = append(w.frames, a.frames...)
 	for id, l := range a.points {
 		if _, has := w.points[id]; !has { // markers' corners are in both
@@ -237,7 +245,7 @@ func (m *Mapper) join(w *world, p *Proposal, pose geom.Pose, pairs map[FeatureID
 		}
 	}
 	a.looks.Each(w.looks.Add)
-	w.observe(last.Captured, p, pairs)
+	w.observe(p, pairs)
 	m.forget(w)
 	m.active = w
 	if a.metric && !w.metric {
@@ -255,20 +263,16 @@ func (m *Mapper) join(w *world, p *Proposal, pose geom.Pose, pairs map[FeatureID
 // mostScale is by which factor two metric maps may differ in length and still be of one place.
 const mostScale = 1.1
 
-// observe notes that a key frame saw the landmarks that its features were found to be.
-func (w *world) observe(captured int64, p *Proposal, pairs map[FeatureID]FeatureID) {
-	for i, k := range w.frames {
-		if k.Captured != captured {
-			continue
+// observe notes that the newest key frame saw the landmarks that its features were found to be.
+func (w *world) observe(p *Proposal, pairs map[FeatureID]FeatureID) {
+	var more []Observation
+	for _, o := range p.Seen {
+		if id, has := pairs[o.ID]; has {
+			more = append(more, Observation{id, o.N})
 		}
-		var more []Observation
-		for _, o := range p.Seen {
-			if id, has := pairs[o.ID]; has {
-				more = append(more, Observation{id, o.N})
-			}
-		}
-		w.frames[i] = k.with(more...)
 	}
+	last := len(w.frames) - 1
+	w.frames[last] = w.frames[last].with(more...)
 }
 
 // depthRatio is how many units of world w one of world a is: the median over the features that are
@@ -308,7 +312,7 @@ func (m *Mapper) close(w *world, p *Proposal, pose geom.Pose, pairs map[FeatureI
 		}
 		w.bend(geom.SimilarityOf(last.PoseCW, pose, scale), pairs)
 	}
-	w.observe(last.Captured, p, pairs)
+	w.observe(p, pairs)
 	if drift > driftPx {
 		w.adjust(len(w.frames) - 1)
 		m.cfg.Logger.Info("loop closed", "drift_px", drift, "known", len(pairs), "scale", scale)

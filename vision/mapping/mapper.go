@@ -78,6 +78,7 @@ type Mapper struct {
 	worlds   int   // ever begun
 	recalled int64 // key frames of earlier visits
 	serial   int   // of the snapshots
+	looked   int64 // capture time of the last look for a return
 
 	in      chan func()
 	stopped chan struct{}

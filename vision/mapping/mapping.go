@@ -75,11 +75,11 @@ type Snapshot struct {
 	Markers map[int][4]geom.Vec3
 }
 
-// Move says that a world became part of another: By takes its coordinates, in the unit Unit, there.
+// Move says that a world became part of this one: By takes its coordinates, in the unit Unit, here.
 type Move struct {
-	From, To string
-	Unit     float64
-	By       geom.Similarity
+	From string
+	Unit float64
+	By   geom.Similarity
 }
 
 // Keyframe returns the key frame captured then, or nil.

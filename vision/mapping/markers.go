@@ -18,7 +18,7 @@ func (m *Mapper) measureScale() {
 		return
 	}
 	for id, size := range m.cfg.Sizes {
-		c, ok := m.active.corners(id)
+		c, ok := w.corners(id)
 		if !ok || size <= 0 {
 			continue
 		}

@@ -65,8 +65,6 @@ func (m *Mapper) Save() (saved []SavedWorld, names []string) {
 }
 
 func (w *world) save() SavedWorld {
-	looks := map[FeatureID][]reloc.Descriptor{}
-	w.looks.Each(func(p int64, d reloc.Descriptor) { looks[FeatureID(p)] = append(looks[FeatureID(p)], d) })
 	out := SavedWorld{Metric: w.metric}
 	for _, k := range w.frames {
 		n := *k
@@ -74,7 +72,7 @@ func (w *world) save() SavedWorld {
 		out.Keyframes = append(out.Keyframes, n)
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.points)) {
-		out.Landmarks = append(out.Landmarks, SavedLandmark{ID: id, Landmark: w.points[id], Looks: thin(looks[id], savedLooks)})
+		out.Landmarks = append(out.Landmarks, SavedLandmark{ID: id, Landmark: w.points[id], Looks: thin(w.looks.Of(int64(id)), savedLooks)})
 	}
 	return out
 }

@@ -81,12 +81,7 @@ func (w *world) cull() {
 	if len(w.frames) <= maxKeyframes {
 		return
 	}
-	count := map[FeatureID]int{}
-	for _, k := range w.frames {
-		for _, o := range k.Seen {
-			count[o.ID]++
-		}
-	}
+	count := w.sights()
 	best, share := 1, -1.0
 	for i, k := range w.frames[1 : len(w.frames)-window] {
 		redundant := 0
@@ -103,14 +98,20 @@ func (w *world) cull() {
 	w.dropUnseen()
 }
 
-// dropUnseen removes the landmarks that fewer than two key frames see, and now and then what they look like.
-func (w *world) dropUnseen() {
-	count := map[FeatureID]int{}
+// sights counts the key frames that see each feature.
+func (w *world) sights() map[FeatureID]int {
+	count := make(map[FeatureID]int, len(w.points))
 	for _, k := range w.frames {
 		for _, o := range k.Seen {
 			count[o.ID]++
 		}
 	}
+	return count
+}
+
+// dropUnseen removes the landmarks that fewer than two key frames see, and now and then what they look like.
+func (w *world) dropUnseen() {
+	count := w.sights()
 	maps.DeleteFunc(w.points, func(id FeatureID, _ Landmark) bool { return count[id] < 2 })
 	if w.looks.Len() >= w.looksMost {
 		w.thinLooks()
@@ -119,23 +120,14 @@ func (w *world) dropUnseen() {
 
 // thinLooks forgets what landmarks that are gone looked like, and of the others all but the newest few views.
 func (w *world) thinLooks() {
-	of := map[FeatureID][]reloc.Descriptor{}
-	w.looks.Each(func(p int64, d reloc.Descriptor) {
-		id := FeatureID(p)
-		if _, has := w.points[id]; !has {
-			return
-		}
-		if len(of[id]) == looksOfOne {
-			of[id] = slices.Delete(of[id], 0, 1)
-		}
-		of[id] = append(of[id], d)
-	})
-	w.looks = &reloc.Index{}
-	for _, id := range slices.Sorted(maps.Keys(of)) {
-		for _, d := range of[id] {
-			w.looks.Add(int64(id), d)
+	kept := &reloc.Index{}
+	for _, id := range slices.Sorted(maps.Keys(w.points)) {
+		of := w.looks.Of(int64(id))
+		for _, d := range of[max(0, len(of)-looksOfOne):] {
+			kept.Add(int64(id), d)
 		}
 	}
+	w.looks = kept
 	w.looksMost = max(mostLooks, 2*w.looks.Len())
 }
 

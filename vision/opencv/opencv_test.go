@@ -8,6 +8,7 @@ import (
 
 	"sightline/assets"
 	"sightline/vision/geom"
+	"sightline/vision/marker"
 	"sightline/vision/reloc"
 )
 
@@ -153,14 +154,14 @@ func TestMarkersAreRead(t *testing.T) {
 			g.Pix[(top+y)*320+left+x] = v
 		}
 	}
-	ids, corners, err := Solvers{}.Markers(g)
-	if err != nil || len(ids) != 1 || ids[0] != id {
-		t.Fatalf("found %v, %v", ids, err)
+	seen, err := Solvers{}.Tags(g, marker.ArUco4x4)
+	if err != nil || len(seen) != 1 || seen[0].ID != id {
+		t.Fatalf("found %v, %v", seen, err)
 	}
 	want := [4]geom.Vec2{{left, top}, {left + 6*cell, top}, {left + 6*cell, top + 6*cell}, {left, top + 6*cell}}
 	for k := range want {
-		if corners[0][k].Sub(want[k]).Norm() > 1.2 {
-			t.Errorf("corner %d at %v, want %v", k, corners[0][k], want[k])
+		if seen[0].Corners[k].Sub(want[k]).Norm() > 1.2 {
+			t.Errorf("corner %d at %v, want %v", k, seen[0].Corners[k], want[k])
 		}
 	}
 }

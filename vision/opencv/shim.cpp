@@ -1,8 +1,8 @@
 #include "shim.h"
 
+#include "shim_common.hpp"
+
 #include <algorithm>
-#include <cstring>
-#include <opencv2/aruco.hpp>
 #include <opencv2/calib3d.hpp>
 #include <opencv2/imgproc.hpp>
 #include <opencv2/video/tracking.hpp>
@@ -14,21 +14,10 @@ struct sl_pyramid {
 
 namespace {
 
-int fail(const std::exception &e, char *err, int err_len) {
-  std::strncpy(err, e.what(), err_len - 1);
-  err[err_len - 1] = 0;
-  return -1;
-}
-
 cv::Mat points(const float *xy, int n) { return cv::Mat(n, 2, CV_32F, const_cast<float *>(xy)); }
 
 void copy_mask(const cv::Mat &mask, unsigned char *out, int n) {
   for (int i = 0; i < n; i++) out[i] = mask.empty() ? 0 : mask.at<unsigned char>(i) != 0;
-}
-
-void copy_pose(const cv::Mat &r, const cv::Mat &t, double *r9, double *t3) {
-  for (int i = 0; i < 9; i++) r9[i] = r.at<double>(i / 3, i % 3);
-  for (int i = 0; i < 3; i++) t3[i] = t.at<double>(i);
 }
 
 }  // namespace
@@ -37,7 +26,7 @@ sl_pyramid *sl_pyramid_new(const unsigned char *grey, int width, int height, int
                            int window, int levels, char *err, int err_len) {
   sl_pyramid *p = new sl_pyramid;
   try {
-    cv::Mat m(height, width, CV_8U, const_cast<unsigned char *>(grey), stride);
+    cv::Mat m = picture(grey, width, height, stride);
     cv::buildOpticalFlowPyramid(m, p->levels, cv::Size(window, window), levels, true,
                                 cv::BORDER_REFLECT_101, cv::BORDER_CONSTANT, false);
     return p;
@@ -138,26 +127,6 @@ int sl_pnp(const double *world, const double *seen, int n, double threshold, dou
     cv::Rodrigues(rvec, r);
     copy_pose(r, t, r9, t3);
     return in.rows;
-  } catch (const std::exception &e) {
-    return fail(e, err, err_len);
-  }
-}
-
-int sl_markers(const unsigned char *grey, int width, int height, int stride, int dictionary,
-               int *ids, float *corners, int max, char *err, int err_len) {
-  try {
-    cv::Mat m(height, width, CV_8U, const_cast<unsigned char *>(grey), stride);
-    cv::Ptr<cv::aruco::DetectorParameters> params = cv::aruco::DetectorParameters::create();
-    params->cornerRefinementMethod = cv::aruco::CORNER_REFINE_SUBPIX;
-    std::vector<int> found;
-    std::vector<std::vector<cv::Point2f>> at;
-    cv::aruco::detectMarkers(m, cv::aruco::getPredefinedDictionary(dictionary), at, found, params);
-    int n = std::min<int>(max, found.size());
-    for (int i = 0; i < n; i++) {
-      ids[i] = found[i];
-      for (int k = 0; k < 4; k++) corners[8 * i + 2 * k] = at[i][k].x, corners[8 * i + 2 * k + 1] = at[i][k].y;
-    }
-    return n;
   } catch (const std::exception &e) {
     return fail(e, err, err_len);
   }

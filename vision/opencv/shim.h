@@ -33,9 +33,6 @@ int sl_homography(const float *a, const float *b, int n, double threshold, doubl
 int sl_pnp(const double *world, const double *seen, int n, double threshold, double *r9, double *t3,
            unsigned char *inlier, char *err, int err_len);
 
-int sl_markers(const unsigned char *grey, int width, int height, int stride, int dictionary,
-               int *ids, float *corners, int max, char *err, int err_len);
-
 #ifdef __cplusplus
 }
 #endif

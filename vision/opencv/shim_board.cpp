@@ -1,7 +1,8 @@
 #include "shim_board.h"
 
+#include "shim_common.hpp"
+
 #include <algorithm>
-#include <cstring>
 #include <opencv2/aruco.hpp>
 #include <opencv2/calib3d.hpp>
 #include <opencv2/imgproc.hpp>
@@ -9,21 +10,11 @@
 
 namespace {
 
-int fail(const std::exception &e, char *err, int err_len) {
-  std::strncpy(err, e.what(), err_len - 1);
-  err[err_len - 1] = 0;
-  return -1;
-}
-
-void copy_pose(const cv::Mat &rvec, const cv::Mat &tvec, double *r9, double *t3) {
+// copy_vectors copies a pose given as a rotation vector and a translation.
+void copy_vectors(const cv::Mat &rvec, const cv::Mat &tvec, double *r9, double *t3) {
   cv::Mat r;
   cv::Rodrigues(rvec, r);
-  for (int i = 0; i < 9; i++) r9[i] = r.at<double>(i / 3, i % 3);
-  for (int i = 0; i < 3; i++) t3[i] = tvec.at<double>(i);
-}
-
-cv::Mat picture(const unsigned char *grey, int width, int height, int stride) {
-  return cv::Mat(height, width, CV_8U, const_cast<unsigned char *>(grey), stride);
+  copy_pose(r, tvec, r9, t3);
 }
 
 }  // namespace
@@ -104,7 +95,7 @@ int sl_calibrate(const float *object, int n, const float *seen, int views, int w
     for (int i = 0; i < 9; i++) model9[i] = model[i], sigma9[i] = sigma.at<double>(i);
     for (int v = 0; v < views; v++) {
       view_rms[v] = each.at<double>(v);
-      copy_pose(rvecs[v], tvecs[v], r9 + 9 * v, t3 + 3 * v);
+      copy_vectors(rvecs[v], tvecs[v], r9 + 9 * v, t3 + 3 * v);
     }
     return views;
   } catch (const std::exception &e) {
@@ -122,7 +113,7 @@ int sl_plane_pose(const double *plane, const double *seen, int n, double *r9, do
                                     cv::noArray(), cv::noArray(), errors);
     found = std::min(found, 2);
     for (int i = 0; i < found; i++) {
-      copy_pose(rvecs[i], tvecs[i], r9 + 9 * i, t3 + 3 * i);
+      copy_vectors(rvecs[i], tvecs[i], r9 + 9 * i, t3 + 3 * i);
       error[i] = errors.at<double>(i);
     }
     return found;

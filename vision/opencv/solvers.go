@@ -4,7 +4,6 @@ package opencv
 import "C"
 
 import (
-	"image"
 	"unsafe"
 
 	"sightline/vision/geom"
@@ -90,28 +89,4 @@ func (Solvers) PnP(world []geom.Vec3, seen []geom.Vec2, threshold float64) (pose
 		return poseCW, nil, false, e.wrap("solvePnPRansac")
 	}
 	return pose(r, t), bools(in), got > 0, nil
-}
-
-// Dict4x4 is the ArUco dictionary of the project's own markers (DICT_4X4_50).
-const Dict4x4 = 0
-
-// Markers finds ArUco markers of the 4x4 dictionary: their IDs, and four corners each in pixels, from
-// the marker's top left clockwise.
-func (Solvers) Markers(g *image.Gray) (ids []int, corners [][4]geom.Vec2, err error) {
-	const most = 32
-	var id [most]C.int
-	var at [8 * most]C.float
-	var e cError
-	msg, n := e.args()
-	b := g.Bounds()
-	got := C.sl_markers((*C.uchar)(unsafe.Pointer(&g.Pix[g.PixOffset(b.Min.X, b.Min.Y)])), C.int(b.Dx()), C.int(b.Dy()),
-		C.int(g.Stride), Dict4x4, &id[0], &at[0], most, msg, n)
-	if got < 0 {
-		return nil, nil, e.wrap("detectMarkers")
-	}
-	for i := range int(got) {
-		ids = append(ids, int(id[i]))
-		corners = append(corners, [4]geom.Vec2(points(at[8*i:8*i+8])))
-	}
-	return ids, corners, nil
 }

@@ -104,6 +104,15 @@ func (x *Index) Distance(point int64, ds []Descriptor) int {
 	return least
 }
 
+// Of returns the descriptors of a point, in the order they were added.
+func (x *Index) Of(point int64) []Descriptor {
+	out := make([]Descriptor, 0, len(x.of[point]))
+	for _, k := range x.of[point] {
+		out = append(out, x.seen[k])
+	}
+	return out
+}
+
 // Each calls f with everything in the index, in the order it was added.
 func (x *Index) Each(f func(point int64, d Descriptor)) {
 	for i, d := range x.seen {

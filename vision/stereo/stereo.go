@@ -86,7 +86,7 @@ func newPatch(cam *camera.Model, g *image.Gray, px geom.Vec2) (*patch, bool) {
 }
 
 func (p *patch) core(g *image.Gray, px geom.Vec2) {
-	centre := smooth(g, px)
+	centre := Smooth(g, px)
 	for dy := -coreRadius; dy <= coreRadius; dy++ {
 		for dx := -coreRadius; dx <= coreRadius; dx++ {
 			off := geom.Vec2{float64(dx), float64(dy)}
@@ -103,13 +103,13 @@ func (p *patch) core(g *image.Gray, px geom.Vec2) {
 func (p *patch) field(g *image.Gray, px geom.Vec2) {
 	const side = radius/step + 1 // one more than is sampled, for the neighbours
 	var differs [2*side + 1][2*side + 1]float64
-	centre := smooth(g, px)
+	centre := Smooth(g, px)
 	for j := -side; j <= side; j++ {
 		for i := -side; i <= side; i++ {
 			at := px.Add(geom.Vec2{float64(i * step), float64(j * step)})
 			differs[j+side][i+side] = math.Inf(1)
 			if p.cam.Contains(at, 2) {
-				differs[j+side][i+side] = math.Abs(smooth(g, at) - centre)
+				differs[j+side][i+side] = math.Abs(Smooth(g, at) - centre)
 			}
 		}
 	}
@@ -246,9 +246,10 @@ func bilinear(g *image.Gray, u, v float64) float64 {
 	return top*(1-fy) + bottom*fy
 }
 
-// smooth is the mean of the nine pixels around a point, which must be a pixel away from the border.
-func smooth(g *image.Gray, p geom.Vec2) float64 {
-	x, y := int(p[0]+0.5), int(p[1]+0.5)
+// Smooth is the mean brightness of the nine pixels around a point, or around the nearest that has so many.
+func Smooth(g *image.Gray, p geom.Vec2) float64 {
+	x := max(1, min(g.Rect.Dx()-2, int(p[0]+0.5)))
+	y := max(1, min(g.Rect.Dy()-2, int(p[1]+0.5)))
 	sum := 0
 	for j := y - 1; j <= y+1; j++ {
 		row := g.Pix[j*g.Stride+x-1 : j*g.Stride+x+2]

@@ -89,7 +89,7 @@ func (w *window) place(cam *camera.Model, s *Spot) {
 	for n := range w.in {
 		at := w.node(n)
 		if w.in[n] = cam.Contains(at, 2); w.in[n] {
-			w.bright[n] = smooth(s.Grey, at)
+			w.bright[n] = Smooth(s.Grey, at)
 		}
 	}
 }
@@ -257,7 +257,7 @@ func (t *target) exposure(s *Spot) float64 {
 		at, _ := t.cam.Project(ray)
 		c := t.turn.MulVec(ray).Add(t.t.Scale(q.Inv))
 		if u, v, inside := t.project(c[0], c[1], c[2]); inside && t.cam.Contains(at, 2) {
-			r = append(r, (smooth(t.g, geom.Vec2{u, v})+1)/(smooth(s.Grey, at)+1))
+			r = append(r, (Smooth(t.g, geom.Vec2{u, v})+1)/(Smooth(s.Grey, at)+1))
 		}
 	}
 	if len(r) < leastRatios {

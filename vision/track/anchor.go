@@ -7,6 +7,7 @@ import (
 
 	"sightline/vision/geom"
 	"sightline/vision/mapping"
+	"sightline/vision/stereo"
 )
 
 // PlacementState says how far a mark has come into the world.
@@ -288,27 +289,15 @@ func variation(g *image.Gray, from, to geom.Vec2) float64 {
 		return 0
 	}
 	d = d.Scale(1 / d.Norm())
-	sum, last := 0.0, mean9(g, from)
+	sum, last := 0.0, stereo.Smooth(g, from)
 	for s := step; s <= l; s += step {
-		m := mean9(g, from.Add(d.Scale(s)))
+		m := stereo.Smooth(g, from.Add(d.Scale(s)))
 		if c := math.Abs(m - last); c > noise {
 			sum += c
 		}
 		last = m
 	}
 	return sum
-}
-
-// mean9 is the mean brightness of the nine pixels around a point.
-func mean9(g *image.Gray, p geom.Vec2) float64 {
-	x := max(1, min(g.Rect.Dx()-2, int(p[0]+0.5)))
-	y := max(1, min(g.Rect.Dy()-2, int(p[1]+0.5)))
-	sum := 0
-	for j := y - 1; j <= y+1; j++ {
-		row := g.Pix[j*g.Stride+x-1 : j*g.Stride+x+2]
-		sum += int(row[0]) + int(row[1]) + int(row[2])
-	}
-	return float64(sum) / 9
 }
 
 // pointOn is the world point where the ray of a pixel meets the surface found there.

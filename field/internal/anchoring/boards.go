@@ -39,17 +39,21 @@ func (b boards) sizes(alone map[int]float64) map[int]float64 {
 	return all
 }
 
-// Markers finds tags of every family that there is a board of.
+// Markers finds the markers that may stand alone, and tags of every other family that there is a board of.
 func (b boards) Markers(g *image.Gray) (ids []int, corners [][4]geom.Vec2, err error) {
-	ids, corners, err = b.engine.Markers(g)
-	if err != nil || !b.any(marker.AprilTag36h11) {
-		return ids, corners, err
+	for _, f := range []marker.Family{marker.ArUco4x4, marker.AprilTag36h11} {
+		if f != marker.ArUco4x4 && !b.any(f) {
+			continue
+		}
+		seen, err := b.engine.Tags(g, f)
+		if err != nil {
+			return ids, corners, err
+		}
+		for _, t := range seen {
+			ids, corners = append(ids, number(marker.Tag{Family: f, ID: t.ID})), append(corners, t.Corners)
+		}
 	}
-	seen, err := b.engine.Tags(g, marker.AprilTag36h11)
-	for _, t := range seen {
-		ids, corners = append(ids, aprilTag+t.ID), append(corners, t.Corners)
-	}
-	return ids, corners, err
+	return ids, corners, nil
 }
 
 func (b boards) any(f marker.Family) bool {
