@@ -5,10 +5,13 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/netip"
 	"os"
 	"runtime/debug"
 	"time"
 
+	"sightline/relay/internal/cert"
+	"sightline/relay/internal/config"
 	"sightline/relay/internal/server"
 	"sightline/relay/internal/staff"
 )
@@ -26,6 +29,11 @@ type serve struct {
 	NATS       string        `name:"nats" placeholder:"nats://HOST:PORT" help:"A NATS with JetStream elsewhere; without it an embedded one is run."`
 	TLSCert    string        `name:"tls-cert" type:"path" help:"PEM file; needed to listen on more than this machine."`
 	TLSKey     string        `name:"tls-key" type:"path" help:"PEM file."`
+	ACMEDomain string        `name:"acme-domain" placeholder:"HOST" help:"Get the certificate for this name by ACME, and agree to the authority's terms; it looks at port 443, which must lead to the relay's."`
+	ACMEEmail  string        `name:"acme-email" placeholder:"ADDRESS" help:"Where the authority writes when something is wrong."`
+	ACMECA     string        `name:"acme-ca" placeholder:"https://HOST/DIRECTORY" help:"The authority's directory; Let's Encrypt's by default."`
+	ACMERoot   string        `name:"acme-root" type:"path" placeholder:"FILE" help:"PEM file with the root of an authority of your own."`
+	Proxy      string        `placeholder:"ADDRESS" help:"Where a proxy stands that speaks TLS to the outside (an address, or a network as 10.0.0.0/24), and sets X-Forwarded-For and X-Forwarded-Proto. With it the relay may listen with plain HTTP on more than this machine, and lets only the proxy in."`
 	Drain      time.Duration `default:"5m" help:"How long rooms may go on after SIGTERM, which opens no new ones; a second SIGTERM ends them at once."`
 	Joins      int           `name:"joins-per-minute" default:"120" help:"How often one address may join in a minute; 0 for any number."`
 	Messages   int           `name:"messages-per-second" default:"500" help:"How many messages one participant may send in a second; 0 for any number."`
@@ -63,7 +71,11 @@ func (c serve) run(ctx context.Context, drain <-chan struct{}, stdout, stderr io
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
-	s, err := server.Start(ctx, c.server(log))
+	cfg, err := c.server(log)
+	if err != nil {
+		return c.place(err)
+	}
+	s, err := server.Start(ctx, cfg)
 	if err != nil {
 		return c.place(err)
 	}
@@ -80,11 +92,32 @@ func (c serve) run(ctx context.Context, drain <-chan struct{}, stdout, stderr io
 }
 
 // server is the configuration in the server's words.
-func (c serve) server(log *slog.Logger) server.Config {
+func (c serve) server(log *slog.Logger) (server.Config, error) {
+	proxy, err := network(c.Proxy)
+	if err != nil {
+		return server.Config{}, config.Bad("proxy", err)
+	}
 	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
-		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Log: log, Rooms: c.sections.rooms, Webhooks: c.sections.webhooks, PublicURL: c.PublicURL,
+		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxy: proxy, Log: log,
+		ACME:  cert.ACMEConfig{Domain: c.ACMEDomain, Email: c.ACMEEmail, CA: c.ACMECA, Root: c.ACMERoot},
+		Rooms: c.sections.rooms, Webhooks: c.sections.webhooks, PublicURL: c.PublicURL,
 		Staff:      staff.Config{Issuer: c.Issuer, ClientID: c.ClientID, Secret: c.Secret, Claim: c.Claim, Rules: c.sections.staff},
 		AuditBytes: int64(c.AuditMB) << 20,
 		Recording:  server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo},
-		Limits:     server.Limits{JoinsPerMinute: c.Joins, MessagesPerSecond: c.Messages, Connections: c.Conns}}
+		Limits:     server.Limits{JoinsPerMinute: c.Joins, MessagesPerSecond: c.Messages, Connections: c.Conns}}, nil
+}
+
+// network reads an address, or a network of them; empty is none.
+func network(text string) (netip.Prefix, error) {
+	if text == "" {
+		return netip.Prefix{}, nil
+	}
+	if one, err := netip.ParseAddr(text); err == nil {
+		return netip.PrefixFrom(one, one.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(text)
+	if err != nil {
+		return p, fmt.Errorf("%q: want an address, or a network as 10.0.0.0/24", text)
+	}
+	return p.Masked(), nil
 }

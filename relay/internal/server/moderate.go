@@ -127,6 +127,9 @@ func (s *Server) tend() {
 		}
 		s.endWithdrawn()
 		s.forgetKnocks(s.cfg.Now())
+		if s.cert != nil {
+			s.cert.Renew()
+		}
 		if part, err := s.audit.Rotate(s.cfg.AuditBytes, 0); err != nil {
 			s.log.Error("the audit log cannot be put aside", "error", err)
 		} else if part != "" {

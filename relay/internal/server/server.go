@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
+	"sightline/relay/internal/cert"
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/invitation"
 	"sightline/relay/internal/limit"
@@ -39,6 +41,10 @@ type Config struct {
 	NATS      string // a NATS elsewhere; empty: the embedded one
 	TLSCert   string // PEM files; both or none
 	TLSKey    string
+	ACME      cert.ACMEConfig // no Domain: not used
+	// Proxy is where a proxy stands that speaks TLS to the outside, and through which everybody comes. With it the
+	// relay may listen with plain HTTP on more than this machine.
+	Proxy     netip.Prefix
 	Limits    Limits
 	Recording Recording
 	Rooms     policy.Rooms // what holds in which room
@@ -78,6 +84,7 @@ type Server struct {
 	listener net.Listener
 	port     *port.Port
 	tls      *tls.Config // nil: plain HTTP
+	cert     certificate // nil: plain HTTP
 	turn     *turnRelay
 	http     *http.Server
 	served   chan error
@@ -141,9 +148,12 @@ func (c *Config) check() error {
 	case c.TLSCert != "" && c.TLSKey == "":
 		return config.Bad("tls-cert", errors.New("TLS needs both the certificate and tls-key"))
 	}
-	if ip := net.ParseIP(host); c.TLSCert == "" && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		return config.Bad("listen", fmt.Errorf("plain HTTP is for this machine only, and %s is reached from outside: give tls-cert and tls-key, "+
-			"or listen on 127.0.0.1 behind a proxy that speaks TLS", c.Listen))
+	if c.TLSCert != "" && c.ACME.Domain != "" {
+		return config.Bad("acme-domain", errors.New("a certificate comes from tls-cert or from an authority: give one of both"))
+	}
+	if ip := net.ParseIP(host); c.TLSCert == "" && c.ACME.Domain == "" && !c.Proxy.IsValid() && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return config.Bad("listen", fmt.Errorf("plain HTTP is for this machine only, and %s is reached from outside: give tls-cert and tls-key, or acme-domain, "+
+			"or say with proxy where one stands that speaks TLS, or listen on 127.0.0.1", c.Listen))
 	}
 	return nil
 }
@@ -187,7 +197,7 @@ func (s *Server) start(ctx context.Context) error {
 	if s.turn, err = openTURN(s.port.TURN, s.media, s.tls != nil, s.public()); err != nil {
 		return err
 	}
-	s.http = &http.Server{Handler: s.handler(), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+	s.http = &http.Server{Handler: s.throughProxy(s.handler()), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	go func() { s.served <- s.http.Serve(s.port.HTTP) }()
 	s.conns.Go(s.tend)
@@ -211,18 +221,15 @@ func (s *Server) startPlant() error {
 }
 
 func (s *Server) listen() (net.Listener, error) {
-	if s.cfg.TLSCert != "" {
-		cert, err := tls.LoadX509KeyPair(s.cfg.TLSCert, s.cfg.TLSKey)
-		if err != nil {
-			return nil, config.Bad("tls-cert", fmt.Errorf("TLS: %w", err))
-		}
-		s.tls = &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12}
-	}
 	l, err := net.Listen("tcp", s.cfg.Listen)
 	if err != nil {
-		err = fmt.Errorf("%w; give another address, or end the program that has it", err)
+		return nil, config.Bad("listen", fmt.Errorf("%w; give another address, or end the program that has it", err))
 	}
-	return l, config.Bad("listen", err)
+	if err := s.certify(l.Addr().(*net.TCPAddr).Port); err != nil {
+		_ = l.Close()
+		return nil, err
+	}
+	return l, nil
 }
 
 func either(so bool, yes, no string) string {
@@ -243,7 +250,7 @@ func (s *Server) public() string {
 // URL is where participants reach the relay.
 func (s *Server) URL() string {
 	scheme := "http"
-	if s.cfg.TLSCert != "" {
+	if s.tls != nil {
 		scheme = "https"
 	}
 	return scheme + "://" + s.listener.Addr().String()
@@ -290,6 +297,9 @@ func (s *Server) shut() {
 	}
 	if s.port != nil {
 		_ = s.port.Close()
+	}
+	if a, ok := s.cert.(*cert.ACME); ok {
+		a.Close()
 	}
 	if s.hub != nil {
 		s.hub.Close()

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -68,12 +69,17 @@ func address(r *http.Request) string {
 	return "unknown"
 }
 
-// isForwarded says whether a proxy on this machine has passed a request on.
+// isForwarded says whether a proxy that is believed has passed a request on: one on this machine, or the configured one.
 func isForwarded(r *http.Request) bool {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	ip := net.ParseIP(host)
-	return ip != nil && ip.IsLoopback() && len(r.Header.Values("X-Forwarded-For")) > 0
+	return ip != nil && (ip.IsLoopback() || r.Context().Value(proxied{}) != nil) && len(r.Header.Values("X-Forwarded-For")) > 0
 }
+
+// proxied marks the requests that the proxy has passed on.
+type proxied struct{}
+
+func withProxy(ctx context.Context) context.Context { return context.WithValue(ctx, proxied{}, true) }
 
 // isLocal says whether a request comes from this machine.
 func isLocal(r *http.Request) bool {

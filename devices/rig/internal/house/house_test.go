@@ -42,6 +42,7 @@ var edges = []edge{
 	{"github.com/golang-jwt/jwt", []string{"relay/internal/auth"}, "who may enter is decided in one place"},
 	{"github.com/coreos/go-oidc", []string{"relay/internal/staff"}, "who signs in is decided in one place"},
 	{"golang.org/x/oauth2", []string{"relay/internal/staff"}, "who signs in is decided in one place"},
+	{"github.com/caddyserver/certmagic", []string{"relay/internal/cert"}, "certificates come from one place"},
 	{"github.com/nats-io", []string{"relay/internal"}, "the log is the relay's; others read it over their data channel"},
 	{"go.yaml.in/yaml", []string{"relay/internal/config"}, "a setting's line in its file is known in one place"},
 	{"github.com/go-pdf/fpdf", []string{"field/internal/sheet"}, "what is printed is drawn in one place"},
