@@ -58,8 +58,8 @@ const (
 	// maxKeyframes bounds the memory of a world: pictures of 0.3 MB, and descriptors.
 	maxKeyframes = 100
 	// mostLooks is how many descriptors, of some hundred bytes with their index, a world gathers before they are
-	// thinned out, and looksOfOne how many of a landmark are left then: two views at four scales.
-	mostLooks, looksOfOne = 100_000, 8
+	// thinned out, and looksOfOne how many of a landmark are left then: three views at four scales.
+	mostLooks, looksOfOne = 100_000, 12
 	// maxWorlds is how many maps are remembered that could not be joined; the smallest go first.
 	maxWorlds = 8
 )
@@ -171,6 +171,7 @@ func (m *Mapper) Park() {
 	if m.active == nil {
 		return
 	}
+	m.active.thinLooks()
 	m.dormant = append(m.dormant, m.active)
 	m.active = nil
 	m.state.Store(nil)

@@ -44,9 +44,6 @@ type SavedPoint struct {
 	Cov       geom.Mat3
 }
 
-// savedLooks is how many descriptors of a landmark are kept: of several views and scales.
-const savedLooks = 12
-
 // leastSaved is the fewest key frames of a world that is worth keeping.
 const leastSaved = 3
 
@@ -72,7 +69,7 @@ func (w *world) save() SavedWorld {
 		out.Keyframes = append(out.Keyframes, n)
 	}
 	for _, id := range slices.Sorted(maps.Keys(w.points)) {
-		out.Landmarks = append(out.Landmarks, SavedLandmark{ID: id, Landmark: w.points[id], Looks: thin(w.looks.Of(int64(id)), savedLooks)})
+		out.Landmarks = append(out.Landmarks, SavedLandmark{ID: id, Landmark: w.points[id], Looks: thin(w.looks.Of(int64(id)), looksOfOne)})
 	}
 	return out
 }

@@ -118,12 +118,11 @@ func (w *world) dropUnseen() {
 	}
 }
 
-// thinLooks forgets what landmarks that are gone looked like, and of the others all but the newest few views.
+// thinLooks forgets what landmarks that are gone looked like, and of the others all but a few views and scales.
 func (w *world) thinLooks() {
 	kept := &reloc.Index{}
 	for _, id := range slices.Sorted(maps.Keys(w.points)) {
-		of := w.looks.Of(int64(id))
-		for _, d := range of[max(0, len(of)-looksOfOne):] {
+		for _, d := range thin(w.looks.Of(int64(id)), looksOfOne) {
 			kept.Add(int64(id), d)
 		}
 	}

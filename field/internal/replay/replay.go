@@ -58,6 +58,7 @@ type run struct {
 	total   []time.Duration
 	tracked int
 	begun   int
+	memory  memory
 }
 
 // Run replays the sequence and prints the times. The errors name the file that is missing or wrong.
@@ -117,6 +118,7 @@ func (r *run) frames() error {
 		if err := r.frame(n, grey); err != nil {
 			return err
 		}
+		r.memory.frame(n)
 	}
 	if n == 0 {
 		return fmt.Errorf("%s: no rgb/00000.png or .jpg in it", r.cfg.Sequence)
@@ -223,6 +225,7 @@ func (r *run) report(n int) {
 	if syscall.Getrusage(syscall.RUSAGE_SELF, &u) == nil {
 		fmt.Printf("CPU %.2f s, peak memory %d MB\n", time.Duration(u.Utime.Nano()+u.Stime.Nano()).Seconds(), u.Maxrss/1024)
 	}
+	r.memory.print(os.Stdout)
 }
 
 func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
