@@ -2,6 +2,7 @@ package app
 
 import (
 	"sightline/relay/internal/config"
+	"sightline/relay/internal/plant"
 	"sightline/relay/internal/policy"
 	"sightline/relay/internal/staff"
 	"sightline/relay/internal/webhook"
@@ -12,9 +13,10 @@ type sections struct {
 	rooms    policy.Rooms
 	webhooks []webhook.Target
 	staff    []staff.Rule
+	machines []plant.User
 }
 
-func sectionNames() []string { return []string{"rooms", "webhooks", "staff"} }
+func sectionNames() []string { return []string{"rooms", "webhooks", "staff", "mqtt-users"} }
 
 func readSections(f *config.File) (s sections, err error) {
 	s.rooms, err = config.Items(f, "rooms", (*policy.Room).Check)
@@ -23,6 +25,9 @@ func readSections(f *config.File) (s sections, err error) {
 	}
 	if err == nil {
 		s.staff, err = config.Items(f, "staff", (*staff.Rule).Check)
+	}
+	if err == nil {
+		s.machines, err = config.Items(f, "mqtt-users", (*plant.User).Check)
 	}
 	return s, err
 }
@@ -53,4 +58,12 @@ const sectionsExample = `
 #  - value: shift-leads
 #    rooms: hall1           # one room; all by default
 #    rights: [moderate]
+
+# Who may speak to the embedded MQTT broker, and about what. Without users it is for this machine only.
+#mqtt-users:
+#  - name: hall1            # without publish and subscribe: plant/hall1/#
+#    password: $2y$...      # htpasswd -nB hall1; or the password itself
+#  - name: wall
+#    password: $2y$...
+#    subscribe: [plant/+/+/pressure]
 `

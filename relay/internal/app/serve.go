@@ -97,7 +97,7 @@ func (c serve) server(log *slog.Logger) (server.Config, error) {
 	if err != nil {
 		return server.Config{}, config.Bad("proxy", err)
 	}
-	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen,
+	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen, MQTTUsers: c.sections.machines,
 		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxy: proxy, Log: log,
 		ACME:  cert.ACMEConfig{Domain: c.ACMEDomain, Email: c.ACMEEmail, CA: c.ACMECA, Root: c.ACMERoot},
 		Rooms: c.sections.rooms, Webhooks: c.sections.webhooks, PublicURL: c.PublicURL,

@@ -3,10 +3,13 @@
 package plant
 
 import (
+	"crypto/rand"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
+	"net/url"
+	"slices"
 	"sync"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -16,20 +19,21 @@ import (
 	"sightline/devices/mqtt"
 )
 
-// Broker is the embedded MQTT broker (3.1.1 and 5). It lets everybody in, so it belongs on loopback; a
-// plant that needs passwords has a broker of its own, which the relay reads with --mqtt.
+// Broker is the embedded MQTT broker (3.1.1 and 5). Where it has users, it lets in nobody else, and each only to his
+// topics; without, it lets everybody in, and is for this machine only.
 type Broker struct {
 	server *mochi.Server
 	addr   string
+	inside string // the address for the relay itself, with its password
 }
 
 // NewBroker listens on an address.
-func NewBroker(listen string, log *slog.Logger) (*Broker, error) {
+func NewBroker(listen string, users []User, log *slog.Logger) (*Broker, error) {
 	if host, _, err := net.SplitHostPort(listen); err != nil {
 		return nil, fmt.Errorf("address for MQTT %q: %w", listen, err)
-	} else if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
-		log.Warn("the embedded MQTT broker asks for no password and is reached from outside of this machine; "+
-			"where that is not wanted, run a broker with passwords and give its address with --mqtt", "address", listen)
+	} else if ip := net.ParseIP(host); len(users) == 0 && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+		return nil, fmt.Errorf("%s is reached from outside of this machine, and the broker would ask for no password: name its users in the "+
+			"section mqtt-users, listen on 127.0.0.1, or give the address of a broker of your own with mqtt", listen)
 	}
 	listener, err := net.Listen("tcp", listen)
 	if err != nil {
@@ -37,11 +41,14 @@ func NewBroker(listen string, log *slog.Logger) (*Broker, error) {
 	}
 	b := &Broker{addr: listener.Addr().String(),
 		server: mochi.New(&mochi.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})}
-	if err := b.server.AddHook(new(allow), nil); err != nil {
-		_ = listener.Close()
-		return nil, err
+	hook, err := b.hook(users)
+	if err == nil {
+		err = b.server.AddHook(hook, nil)
 	}
-	if err := b.server.AddListener(listeners.NewNet("machines", listener)); err != nil {
+	if err == nil {
+		err = b.server.AddListener(listeners.NewNet("machines", listener))
+	}
+	if err != nil {
 		_ = listener.Close()
 		return nil, err
 	}
@@ -51,7 +58,18 @@ func NewBroker(listen string, log *slog.Logger) (*Broker, error) {
 	return b, nil
 }
 
-// allow lets everybody connect, publish and subscribe. A hook that asks for passwords takes its place.
+// hook decides who is let in: the users, and the relay itself, which reads everything.
+func (b *Broker) hook(users []User) (mochi.Hook, error) {
+	b.inside = b.URL()
+	if len(users) == 0 {
+		return new(allow), nil
+	}
+	relay := User{Name: "relay-" + rand.Text(), Password: rand.Text(), Subscribe: []string{"plant/#"}}
+	b.inside = "tcp://" + url.UserPassword(relay.Name, relay.Password).String() + "@" + b.addr
+	return newGuard(b.server, append(slices.Clone(users), relay))
+}
+
+// allow lets everybody connect, publish and subscribe.
 type allow struct{ mochi.HookBase }
 
 func (*allow) ID() string { return "allow" }
@@ -61,6 +79,9 @@ func (*allow) Provides(b byte) bool { return b == mochi.OnConnectAuthenticate ||
 func (*allow) OnConnectAuthenticate(*mochi.Client, packets.Packet) bool { return true }
 
 func (*allow) OnACLCheck(*mochi.Client, string, bool) bool { return true }
+
+// Inside is the address at which the relay itself reads the broker. It holds a password: it is not to be told.
+func (b *Broker) Inside() string { return b.inside }
 
 // URL is where machines reach the broker.
 func (b *Broker) URL() string { return "tcp://" + b.addr }

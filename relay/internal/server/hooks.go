@@ -71,3 +71,11 @@ func (s *Server) heard(room string, e wire.Envelope, first bool) {
 func (s *Server) sealed(room, dir string) {
 	s.tell(webhook.RecordingSealed, room, map[string]any{"recording": filepath.Base(dir)})
 }
+
+// Webhooks counts what was told.
+func (s *Server) Webhooks() webhook.Stats {
+	if s.hooks == nil {
+		return webhook.Stats{}
+	}
+	return s.hooks.Stats()
+}

@@ -32,14 +32,15 @@ import (
 
 // Config is what a relay needs. Listen and Data must be set.
 type Config struct {
-	Listen    string // host:port of HTTP; port 0 takes a free one
-	Data      string // the data directory
-	MQTT      string // the plant's broker, tcp://host:port; empty: the embedded one
-	MQTTAddr  string // where the embedded broker listens
-	MediaPort int    // UDP; 0: the same number as HTTP's, or a free one where that is taken
-	Advertise string // host:port where media reaches the relay from outside; empty: its own addresses
-	NATS      string // a NATS elsewhere; empty: the embedded one
-	TLSCert   string // PEM files; both or none
+	Listen    string       // host:port of HTTP; port 0 takes a free one
+	Data      string       // the data directory
+	MQTT      string       // the plant's broker, tcp://host:port; empty: the embedded one
+	MQTTAddr  string       // where the embedded broker listens
+	MQTTUsers []plant.User // of the embedded broker; none: everybody, from this machine
+	MediaPort int          // UDP; 0: the same number as HTTP's, or a free one where that is taken
+	Advertise string       // host:port where media reaches the relay from outside; empty: its own addresses
+	NATS      string       // a NATS elsewhere; empty: the embedded one
+	TLSCert   string       // PEM files; both or none
 	TLSKey    string
 	ACME      cert.ACMEConfig // no Domain: not used
 	// Proxy is where a proxy stands that speaks TLS to the outside, and through which everybody comes. With it the
@@ -210,10 +211,10 @@ func (s *Server) startPlant() error {
 	broker := s.cfg.MQTT
 	if broker == "" {
 		var err error
-		if s.broker, err = plant.NewBroker(s.cfg.MQTTAddr, s.log); err != nil {
+		if s.broker, err = plant.NewBroker(s.cfg.MQTTAddr, s.cfg.MQTTUsers, s.log); err != nil {
 			return config.Bad("mqtt-listen", err)
 		}
-		broker = s.broker.URL()
+		broker = s.broker.Inside()
 	}
 	var err error
 	s.hub, err = plant.NewHub(broker, s.log)
