@@ -99,7 +99,7 @@ func (c Config) clock(r relay) Finding {
 const soon = 14 * 24 * time.Hour
 
 func (c Config) certificate() Finding {
-	f := Finding{What: "tls-cert", Level: Fail, Mend: "renew the certificate, put both PEM files in place, and start the relay again"}
+	f := Finding{What: "tls-cert", Level: Fail, Mend: "renew the certificate, and put both PEM files in place; a running relay takes them at once"}
 	pair, err := tls.LoadX509KeyPair(c.TLSCert, c.TLSKey)
 	if err != nil {
 		f.Text, f.Mend = err.Error(), "tls-cert is the PEM file with the certificate and its chain, tls-key that with its key; the relay's account must be able to read both"
