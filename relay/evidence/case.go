@@ -70,6 +70,9 @@ func (c *Case) readChain() error {
 			delete(c.pieces, ManifestFile)
 		}
 		for _, p := range r.Pieces {
+			if p.Size < 0 || p.Plain < 0 || p.Offset < 0 || p.Size > maxPiece || p.Plain > maxPiece {
+				return fmt.Errorf("chain: a piece of %q of %d bytes", p.File, p.Size)
+			}
 			c.place(p)
 		}
 		return nil
@@ -79,6 +82,9 @@ func (c *Case) readChain() error {
 	}
 	return err
 }
+
+// maxPiece bounds a piece, bytes: more than may wait for the disk.
+const maxPiece = 2 * MaxWaiting
 
 func (c *Case) place(p Piece) {
 	all := c.pieces[p.File]
@@ -312,8 +318,8 @@ const maxSample = 64 << 20
 // Data returns a frame as its codec's decoder takes it: Annex B with four-byte start codes for H.264, the
 // sample as it is for the others.
 func (c *Case) Data(t Track, f Frame) ([]byte, error) {
-	if f.Size > maxSample {
-		return nil, fmt.Errorf("%s: a frame of %d bytes", t.File, f.Size)
+	if size := c.size(t.File); f.Size > maxSample || f.Offset > size || int64(f.Size) > size-f.Offset {
+		return nil, fmt.Errorf("%s: a frame of %d bytes at byte %d of %d", t.File, f.Size, f.Offset, size)
 	}
 	data := make([]byte, f.Size)
 	if err := c.ReadAt(t.File, data, f.Offset); err != nil {
