@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"sightline/relay/internal/webhook"
 )
 
 // Config is what is examined: the relay's settings (see server.Config), and where it is reached.
@@ -14,6 +16,9 @@ type Config struct {
 	Listen, Data, MQTT, MQTTListen, NATS string
 	TLSCert, TLSKey                      string
 	MediaPort                            int
+	Issuer                               string // the OpenID provider
+	ACMEDomain, ACMECA, ACMERoot         string
+	Webhooks                             []webhook.Target
 	// URL is where clients reach the relay. Where it is empty, the relay is looked for on this machine, and may
 	// be down.
 	URL string
@@ -57,6 +62,7 @@ func Examine(ctx context.Context, c Config) []Finding {
 		found = append(found, c.broker(ctx))
 	}
 	found = append(found, c.nats(ctx))
+	found = append(found, c.services(ctx)...)
 	return append(found, c.outside(ctx, r)...)
 }
 

@@ -81,3 +81,22 @@ func (s *Sender) post(t *Target, client *http.Client, m message) error {
 	}
 	return nil
 }
+
+// Reach asks the target for its headers, and fails where nothing answers. It tells it nothing.
+func (t *Target) Reach(ctx context.Context) error {
+	client := newClient(t, time.Minute)
+	defer client.CloseIdleConnections()
+	r, err := http.NewRequestWithContext(ctx, http.MethodHead, t.URL, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(r)
+	var in *url.Error
+	if errors.As(err, &in) {
+		return in.Err
+	}
+	if err != nil {
+		return err
+	}
+	return resp.Body.Close()
+}

@@ -91,8 +91,8 @@ func (t *Target) lane() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// name is the target for logs: without path and query, which may hold a secret of its own.
-func (t *Target) name() string {
+// Name is the target for logs: without path and query, which may hold a secret of its own.
+func (t *Target) Name() string {
 	u, err := url.Parse(t.URL)
 	if err != nil {
 		return ""

@@ -137,7 +137,7 @@ func (s *Sender) keep() {
 		}
 		if err != nil {
 			s.dropped.Add(1)
-			s.cfg.Log.Error("webhook cannot be kept", "target", m.target.name(), "error", err)
+			s.cfg.Log.Error("webhook cannot be kept", "target", m.target.Name(), "error", err)
 		}
 	}
 }
@@ -149,7 +149,7 @@ func (s *Sender) work(t *Target, client *http.Client) {
 		if s.ctx.Err() != nil {
 			return
 		}
-		s.cfg.Log.Error("webhooks stand still", "target", t.name(), "error", err)
+		s.cfg.Log.Error("webhooks stand still", "target", t.Name(), "error", err)
 		select {
 		case <-time.After(time.Second):
 		case <-s.ctx.Done():
@@ -176,7 +176,7 @@ func (s *Sender) try(t *Target, client *http.Client, j bus.Job) {
 	default:
 		s.failed.Add(1)
 		pause := s.cfg.Pauses[min(j.Try, len(s.cfg.Pauses))-1]
-		s.cfg.Log.Warn("webhook was not taken", "target", t.name(), "id", m.ID, "try", j.Try, "again", pause, "error", err)
+		s.cfg.Log.Warn("webhook was not taken", "target", t.Name(), "id", m.ID, "try", j.Try, "again", pause, "error", err)
 		err = j.Later(pause)
 	}
 	if err != nil && s.ctx.Err() == nil {
