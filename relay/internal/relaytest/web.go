@@ -2,6 +2,7 @@ package relaytest
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"net/http"
 	"os"
@@ -17,8 +18,9 @@ type Guest struct {
 	PC       *webrtc.PeerConnection
 	Resource string // the session's address
 	ETag     string
-	Link     string // the relay's ICE server
-	Instance string // the secret by which the relay knows it again; empty: none
+	Link     string       // the relay's ICE server
+	Client   *http.Client // nil: http.DefaultClient
+	Instance string       // the secret by which the relay knows it again; empty: none
 
 	t     testing.TB
 	token string
@@ -56,7 +58,7 @@ func (g *Guest) Ask(method, address, mediaType, body, match string) (*http.Respo
 			r.Header.Set(key, value)
 		}
 	}
-	resp, err := http.DefaultClient.Do(r)
+	resp, err := cmp.Or(g.Client, http.DefaultClient).Do(r)
 	if err != nil {
 		g.t.Fatal(err)
 	}

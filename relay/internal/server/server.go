@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -149,6 +150,9 @@ func (c *Config) check() error {
 	case c.TLSCert != "" && c.TLSKey == "":
 		return config.Bad("tls-cert", errors.New("TLS needs both the certificate and tls-key"))
 	}
+	if c.PublicURL == "" && c.ACME.Domain != "" {
+		c.PublicURL = "https://" + c.ACME.Domain
+	}
 	if c.TLSCert != "" && c.ACME.Domain != "" {
 		return config.Bad("acme-domain", errors.New("a certificate comes from tls-cert or from an authority: give one of both"))
 	}
@@ -240,8 +244,15 @@ func either(so bool, yes, no string) string {
 	return no
 }
 
-// public is the host:port at which the relay is reached from outside, as far as it knows.
+// public is the host:port at which TCP reaches the relay from outside, as far as it knows.
 func (s *Server) public() string {
+	if u, err := url.Parse(s.cfg.PublicURL); err == nil && u.Host != "" {
+		port := u.Port()
+		if port == "" {
+			port = either(u.Scheme == "https", "443", "80")
+		}
+		return net.JoinHostPort(u.Hostname(), port)
+	}
 	if s.media.advertise != "" {
 		return s.media.advertise
 	}
