@@ -1,12 +1,12 @@
 package client
 
-// Bitrate bounds what a video track is to send, in bits per second. The zero value means 150 kbit/s to
+// Bitrate bounds what a video track is to send, in bits per second. The zero value means 60 kbit/s to
 // 6 Mbit/s, beginning at 2 Mbit/s.
 type Bitrate struct{ Min, Start, Max int }
 
 func (b Bitrate) orDefault() Bitrate {
 	if b.Min <= 0 {
-		b.Min = 150_000
+		b.Min = 60_000
 	}
 	if b.Max <= 0 {
 		b.Max = 6_000_000
@@ -18,21 +18,18 @@ func (b Bitrate) orDefault() Bitrate {
 	return b
 }
 
-// lossController follows the loss that receiver reports tell of: Google Congestion Control's loss-based
-// part (draft-ietf-rmcat-gcc-02, section 6).
-type lossController struct {
-	bounds Bitrate
-	now    int
-}
+// changeShare is by which share a target must differ for the encoder to hear of it.
+const changeShare = 0.04
 
-// report takes the fraction of packets lost since the report before and returns the new target.
-func (l *lossController) report(lost float64) int {
-	switch {
-	case lost > 0.10:
-		l.now = int(float64(l.now) * (1 - lost/2))
-	case lost < 0.02:
-		l.now = int(float64(l.now) * 1.05)
+// aim sets the target to what there is for the track, within its bounds, and says whether it changed by enough to
+// be told.
+func (l *LocalTrack) aim(bps int) (target int, changed bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	target, before := min(max(bps, l.bounds.Min), l.bounds.Max), l.stats.Bitrate
+	d := target - before
+	if changed = float64(max(d, -d)) > changeShare*float64(before) || target != before && target == l.bounds.Max; changed {
+		l.stats.Bitrate = target
 	}
-	l.now = min(max(l.now, l.bounds.Min), l.bounds.Max)
-	return l.now
+	return target, changed
 }

@@ -111,6 +111,7 @@ func (s *session) pingMedia() {
 		heard := s.lastPong
 		s.mu.Unlock()
 		now := s.c.cfg.Now()
+		s.uplink.idle(now)
 		switch {
 		case heard.IsZero():
 			n = 0

@@ -64,24 +64,6 @@ func TestClockIgnoresPongsThatCannotBe(t *testing.T) {
 	}
 }
 
-func TestLossController(t *testing.T) {
-	l := lossController{bounds: Bitrate{Min: 100, Start: 1000, Max: 1200}, now: 1000}
-	for i, step := range []struct {
-		lost float64
-		want int
-	}{{0, 1050}, {0.05, 1050}, {0.5, 787}, {1, 393}, {1, 196}, {1, 100}, {1, 100}, {0.019, 105}} {
-		if got := l.report(step.lost); got != step.want {
-			t.Errorf("step %d: %d, want %d", i, got, step.want)
-		}
-	}
-	for range 100 {
-		l.report(0)
-	}
-	if l.now != 1200 {
-		t.Errorf("rose to %d, want the ceiling", l.now)
-	}
-}
-
 func TestOutboxIsBounded(t *testing.T) {
 	c, err := newClient(Config{URL: "http://x", MaxOutbox: 2})
 	if err != nil {

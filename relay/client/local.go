@@ -40,7 +40,7 @@ type LocalTrack struct {
 	seq     uint16
 	rtpTime uint32 // audio: of the next packet
 	audioAt int64  // audio: capture time that rtpTime stands for
-	rate    lossController
+	bounds  Bitrate
 	stats   LocalStats
 }
 
@@ -58,7 +58,7 @@ type LocalStats struct {
 	Frames, Packets, Bytes int
 	KeyRequests            int     // key frames that others asked for
 	Lost                   float64 // fraction, in the latest receiver report
-	Bitrate                int     // target, bits per second
+	Bitrate                int     // target, bits per second: what the way to the relay bears, within bounds
 }
 
 // mtu is the largest RTP payload: with all headers it fits IPv6's least MTU of 1280.
@@ -69,9 +69,8 @@ func newLocalTrack(t Track) (*LocalTrack, error) {
 	switch t.Kind {
 	case wire.Video:
 		l.codec, l.payload = media.H264, &codecs.H264Payloader{}
-		l.rate = lossController{bounds: t.Bitrate.orDefault()}
-		l.rate.now = l.rate.bounds.Start
-		l.stats.Bitrate = l.rate.now
+		l.bounds = t.Bitrate.orDefault()
+		l.stats.Bitrate = l.bounds.Start
 	case wire.Audio:
 		l.codec, l.payload = media.Opus, &codecs.OpusPayloader{}
 	default:
@@ -146,7 +145,7 @@ func (l *LocalTrack) write(unit []byte, captured int64, rtpTime uint32) error {
 }
 
 // feedback reads what the relay says of the track until the sender ends.
-func (l *LocalTrack) feedback(sender *webrtc.RTPSender) {
+func (l *LocalTrack) feedback(sender *webrtc.RTPSender, up *uplink, now func() time.Time) {
 	for {
 		packets, _, err := sender.ReadRTCP()
 		if err != nil {
@@ -158,6 +157,8 @@ func (l *LocalTrack) feedback(sender *webrtc.RTPSender) {
 				l.keyRequested()
 			case *rtcp.ReceiverReport:
 				l.reported(p)
+			case *rtcp.TransportLayerCC:
+				up.heard(p, now())
 			}
 		}
 	}
@@ -174,21 +175,11 @@ func (l *LocalTrack) keyRequested() {
 
 func (l *LocalTrack) reported(r *rtcp.ReceiverReport) {
 	l.mu.Lock()
-	if l.bound == nil || l.kind != wire.Video {
-		l.mu.Unlock()
-		return
-	}
-	before := l.rate.now
+	defer l.mu.Unlock()
 	for _, report := range r.Reports {
-		if report.SSRC == l.bound.ssrc {
+		if l.bound != nil && report.SSRC == l.bound.ssrc {
 			l.stats.Lost = float64(report.FractionLost) / 256
-			l.stats.Bitrate = l.rate.report(l.stats.Lost)
 		}
-	}
-	now := l.rate.now
-	l.mu.Unlock()
-	if now != before && l.OnBitrate != nil {
-		l.OnBitrate(now)
 	}
 }
 

@@ -27,6 +27,7 @@ type session struct {
 
 	pc                 *webrtc.PeerConnection
 	log, pose, pointer *webrtc.DataChannel
+	uplink             uplink
 
 	mu       sync.Mutex
 	slots    map[string]*slot // by media section
@@ -114,7 +115,7 @@ func (s *session) openPeer() error {
 	if s.c.cfg.Settings != nil {
 		s.c.cfg.Settings(&settings)
 	}
-	api, err := media.NewAPI(settings)
+	api, err := media.NewAPI(settings, &s.uplink.numbers, s.c.cfg.Now)
 	if err != nil {
 		return err
 	}
@@ -138,12 +139,13 @@ func (s *session) openPeer() error {
 func (s *session) addLocal() error {
 	for _, t := range s.c.cfg.Publish {
 		local := s.c.local[t.Name]
+		s.uplink.tracks = append(s.uplink.tracks, local)
 		transceiver, err := s.pc.AddTransceiverFromTrack(sending{local},
 			webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 		if err != nil {
 			return fmt.Errorf("add track %q: %w", t.Name, err)
 		}
-		s.spawn(func() { local.feedback(transceiver.Sender()) })
+		s.spawn(func() { local.feedback(transceiver.Sender(), &s.uplink, s.c.cfg.Now) })
 	}
 	return nil
 }

@@ -130,7 +130,7 @@ func (s *session) join(ctx context.Context) (err error) {
 	start := min(2_000_000, s.cfg.BitrateMax)
 	s.video = send.NewVideo(fps, start, s.log)
 	tracks := []client.Track{{Name: videoTrack, Kind: wire.Video, OnKeyFrame: s.video.ForceKeyFrame, OnBitrate: s.video.SetBitRate,
-		Bitrate: client.Bitrate{Min: 150_000, Start: start, Max: s.cfg.BitrateMax}}}
+		Bitrate: client.Bitrate{Start: start, Max: s.cfg.BitrateMax}}}
 	if s.sound != nil {
 		tracks = append(tracks, client.Track{Name: audioTrack, Kind: wire.Audio})
 	}

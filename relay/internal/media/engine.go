@@ -9,6 +9,7 @@ import (
 	"github.com/pion/interceptor/pkg/twcc"
 	"github.com/pion/webrtc/v4"
 
+	"sightline/relay/internal/congestion"
 	"sightline/relay/wire"
 )
 
@@ -32,13 +33,15 @@ const (
 )
 
 // NewAPI returns pion set up as a client has it: the codecs, the header extensions, retransmission (NACK,
-// RTX), receiver reports and transport-wide feedback. Every PeerConnection gets its own.
-func NewAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
+// RTX), receiver reports, transport-wide feedback of what comes, and numbers for what leaves. Every
+// PeerConnection gets its own.
+func NewAPI(settings webrtc.SettingEngine, numbers *congestion.Numbers, now func() time.Time) (*webrtc.API, error) {
 	engine, err := newEngine()
 	if err != nil {
 		return nil, err
 	}
 	registry := &interceptor.Registry{}
+	registry.Add(&numbering{numbers: numbers, now: now}) // first: nearest to the network, below what sends again
 	// A retransmission comes on a stream of its own (RTX), where the generator of NACKs does not see it: it
 	// would ask for the same packet for as long as it remembers it.
 	if err := webrtc.ConfigureNackWithOptions(engine, registry, []nack.GeneratorOption{
@@ -52,12 +55,7 @@ func NewAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
 	if err != nil {
 		return nil, err
 	}
-	numbers, err := twcc.NewHeaderExtensionInterceptor()
-	if err != nil {
-		return nil, err
-	}
 	registry.Add(feedback)
-	registry.Add(numbers)
 	return api(engine, registry, settings), nil
 }
 

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// Link is what a network does to the datagrams that go down to a client. The zero value lets all pass.
+// Link is what a network does to the datagrams that go one way between a client and the relay. The zero value lets all pass.
 type Link struct {
 	Bits  int           // per second; 0: no bound
 	Queue time.Duration // how long datagrams wait for a narrow link before they are lost; 0 means 300 ms
@@ -14,15 +14,20 @@ type Link struct {
 	Loss  float64 // the share that is lost, at random
 }
 
-// Shape sets what happens on the paths that are made from now on, and on those that were made since Shape was
-// first called: so the clients that joined before keep their good network.
-func (n *Network) Shape(l Link) {
+// Shape sets what happens, down to the client, on the paths that are made from now on, and on those that were made
+// since Shape was first called: so the clients that joined before keep their good network.
+func (n *Network) Shape(l Link) { n.bend(&n.shape, l) }
+
+// ShapeUp does the same for the way up to the relay.
+func (n *Network) ShapeUp(l Link) { n.bend(&n.up, l) }
+
+func (n *Network) bend(which **shape, l Link) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.shape == nil {
-		n.shape = &shape{}
+	if *which == nil {
+		*which = &shape{}
 	}
-	n.shape.set(l)
+	(*which).set(l)
 }
 
 // shape is a link that many paths share.

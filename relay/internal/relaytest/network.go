@@ -22,8 +22,9 @@ type Network struct {
 	mu     sync.Mutex
 	toTCP  string
 	toUDP  *net.UDPAddr
-	paths  map[string]*net.UDPConn
-	shape  *shape // of new paths; nil: all passes at once
+	paths  map[string]*path
+	shape  *shape // of new paths, down to the client; nil: all passes at once
+	up     *shape // of new paths, up to the relay
 	closed bool
 	conns  []io.Closer
 	tasks  sync.WaitGroup
@@ -40,7 +41,7 @@ func NewNetwork(t testing.TB) *Network {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &Network{tcp: tcp, udp: udp, paths: map[string]*net.UDPConn{}}
+	n := &Network{tcp: tcp, udp: udp, paths: map[string]*path{}}
 	n.tasks.Go(n.accept)
 	n.tasks.Go(n.pump)
 	t.Cleanup(n.close)
@@ -137,37 +138,63 @@ func (n *Network) copy(to, from net.Conn) {
 	}
 }
 
+// path is one client's way to the relay.
+type path struct {
+	out     *net.UDPConn
+	up      *shape
+	parcels chan parcel // nil where all passes at once
+}
+
 // pump passes datagrams on to the relay, each sender's from a socket of its own.
 func (n *Network) pump() {
+	defer func() {
+		for _, p := range n.paths { // nobody else adds any
+			if p.parcels != nil {
+				close(p.parcels)
+			}
+		}
+	}()
 	buf := make([]byte, 2000)
 	for {
 		m, from, err := n.udp.ReadFromUDP(buf)
 		if err != nil {
 			return
 		}
-		if out := n.path(from); out != nil && !n.loses() {
-			_, _ = out.Write(buf[:m])
+		p := n.path(from)
+		switch {
+		case p == nil, n.loses():
+		case p.parcels == nil:
+			_, _ = p.out.Write(buf[:m])
+		default:
+			if at, ok := p.up.take(m, time.Now()); ok {
+				p.parcels <- parcel{at, bytes.Clone(buf[:m])}
+			}
 		}
 	}
 }
 
-func (n *Network) path(from *net.UDPAddr) *net.UDPConn {
+func (n *Network) path(from *net.UDPAddr) *path {
 	n.mu.Lock()
-	out, to := n.paths[from.String()], n.toUDP
+	known, to := n.paths[from.String()], n.toUDP
 	n.mu.Unlock()
-	if out != nil || to == nil {
-		return out
+	if known != nil || to == nil {
+		return known
 	}
 	out, err := net.DialUDP("udp", nil, to)
 	if err != nil || !n.own(out) {
 		return nil
 	}
 	n.mu.Lock()
-	n.paths[from.String()] = out
+	p := &path{out: out, up: n.up}
+	n.paths[from.String()] = p
 	shape := n.shape
 	n.mu.Unlock()
+	if p.up != nil {
+		p.parcels = make(chan parcel, 4096)
+		n.tasks.Go(func() { deliver(p.parcels, func(data []byte) { _, _ = out.Write(data) }) })
+	}
 	n.tasks.Go(func() { n.down(out, from, shape) })
-	return out
+	return p
 }
 
 // down passes on what the relay sends to a client.

@@ -134,6 +134,8 @@ func Film() [][]byte {
 type Camera struct {
 	// Size fills pictures up to so many bytes, with data that no decoder looks at; 0 leaves them as they are.
 	Size int
+	// Adapts fills pictures up to what the track is to send.
+	Adapts bool
 
 	mu   sync.Mutex
 	key  bool
@@ -173,6 +175,9 @@ func (c *Camera) Play(track *client.LocalTrack) {
 			}
 			captured := max(time.Now().UnixMicro(), c.last+1)
 			unit := film[at%len(film)]
+			if c.Adapts {
+				c.Size = track.Bitrate() / 8 / 30
+			}
 			if fill := c.Size - len(unit); fill > 6 {
 				unit = append(append(slices.Clip(unit), 0, 0, 0, 1, 6), bytes.Repeat([]byte{0xff}, fill)...) // an SEI
 			}

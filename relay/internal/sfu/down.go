@@ -150,7 +150,7 @@ func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) {
 // extend puts the header extensions on a packet and returns its transport-wide number.
 func (d *Down) extend(h *rtp.Header, p *Packet) (number uint16) {
 	if d.bound.transport != 0 {
-		number = d.link.transport.number(len(p.Payload)+overhead, d.link.Now())
+		number = d.link.numbers.Next(len(p.Payload)+overhead, d.link.Now())
 		d.extendAs(h, p, number)
 		return number
 	}

@@ -20,7 +20,7 @@ type Rung struct {
 // Figures may be called from any goroutine.
 func (l *link) Figures() Figures {
 	l.hearing.Lock()
-	f := Figures{Estimate: l.estimate.rate, Loss: l.estimate.loss, Rungs: []Rung{}}
+	f := Figures{Estimate: l.estimate.Rate, Loss: l.estimate.Loss, Rungs: []Rung{}}
 	l.hearing.Unlock()
 	_, downs := l.tracks()
 	for _, d := range downs {

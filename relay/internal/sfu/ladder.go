@@ -28,7 +28,7 @@ type OnRung func(u *Up, rung string)
 // share decides on the rungs of all slots. It is called when there is feedback, by one goroutine, and says whether
 // key frames are to be paced.
 func (l *link) share(now time.Time) (slow bool) {
-	rest := l.estimate.rate - reserve
+	rest := l.estimate.Rate - reserve
 	_, downs := l.tracks()
 	var pictures []*Down
 	for _, d := range downs {
@@ -42,10 +42,10 @@ func (l *link) share(now time.Time) (slow bool) {
 		}
 	}
 	slices.SortStableFunc(pictures, func(a, b *Down) int { return rank(a.carries()) - rank(b.carries()) })
-	l.estimate.want = reserve
+	l.estimate.Want = reserve
 	for _, d := range pictures {
 		if u := d.carries(); u != nil {
-			l.estimate.want += stepUp * u.bits()
+			l.estimate.Want += stepUp * u.bits()
 		}
 		rest -= d.settle(max(rest, 0), now)
 		slow = slow || d.slow()

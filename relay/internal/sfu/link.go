@@ -12,6 +12,7 @@ import (
 	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
+	"sightline/relay/internal/congestion"
 	"sightline/relay/internal/media"
 )
 
@@ -46,12 +47,12 @@ type link struct {
 	dropped atomic.Int64 // packets that could not be written
 	resent  atomic.Int64 // packets that the receiver missed
 
-	hearing   sync.Mutex
-	estimate  estimator
-	transport transport
-	arrivals  sync.Mutex
-	arrived   *twcc.Recorder
-	changed   chan struct{} // a token when upkeep has more to do
+	hearing  sync.Mutex
+	estimate congestion.Estimator
+	numbers  congestion.Numbers
+	arrivals sync.Mutex
+	arrived  *twcc.Recorder
+	changed  chan struct{} // a token when upkeep has more to do
 
 	mu    sync.Mutex
 	ended bool
@@ -163,7 +164,7 @@ func (l *link) heard(f *rtcp.TransportLayerCC) {
 	l.hearing.Lock()
 	defer l.hearing.Unlock()
 	now := l.Now()
-	l.estimate.update(l.transport.read(f), now)
+	l.estimate.Update(l.numbers.Read(f), now)
 	if l.share(now) {
 		select {
 		case l.changed <- struct{}{}: // upkeep paces

@@ -17,6 +17,8 @@ type reception struct {
 	count   uint32 // packets that came, retransmitted ones too
 	missing []missing
 
+	again time.Duration // how long a packet that is asked for again takes to come, as lately
+
 	lastExpected, lastCount uint32 // at the report before
 	jitter                  float64
 	lastTransit             float64
@@ -32,7 +34,8 @@ type missing struct {
 	times int
 }
 
-// How a missing packet is asked for.
+// How a missing packet is asked for: again after askAgain, or where the way there and back takes longer, after
+// that.
 const (
 	maxMissing  = 256
 	maxAsked    = 10
@@ -49,7 +52,12 @@ func (r *reception) take(seq uint16, timestamp uint32, at time.Time) (ask bool) 
 	r.count++
 	ahead := int16(seq - uint16(r.highest))
 	if ahead <= 0 {
-		r.missing = slices.DeleteFunc(r.missing, func(m missing) bool { return m.seq == seq })
+		r.missing = slices.DeleteFunc(r.missing, func(m missing) bool {
+			if m.seq == seq && m.times == 1 {
+				r.again += (at.Sub(m.asked) - r.again) / 4
+			}
+			return m.seq == seq
+		})
 		return false
 	}
 	if ahead > maxMissing { // a new stream under the old name
@@ -88,7 +96,7 @@ func (r *reception) due(now time.Time) []uint16 {
 	})
 	for i := range r.missing {
 		m := &r.missing[i]
-		if now.Sub(m.asked) >= askAgain {
+		if now.Sub(m.asked) >= max(askAgain, r.again*3/2) { // asked too soon, it would come twice over a full link
 			m.asked, m.times = now, m.times+1
 			due = append(due, m.seq)
 		}

@@ -64,8 +64,8 @@ func (l *link) upkeep() {
 func (l *link) try(now time.Time) {
 	l.hearing.Lock()
 	defer l.hearing.Unlock()
-	l.estimate.idle(now)
-	if l.estimate.rate > 0 {
+	l.estimate.Idle(now)
+	if l.estimate.Rate > 0 {
 		l.share(now)
 	}
 }

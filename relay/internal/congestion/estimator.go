@@ -1,15 +1,21 @@
-package sfu
+// Package congestion finds out what a link carries, from transport-wide feedback: the relay uses it for each of its
+// receivers, and a client for its way to the relay.
+package congestion
 
 import (
 	"slices"
 	"time"
 )
 
-// estimator finds out how many bits per second a receiver's link carries, from transport-wide feedback. It
+// Estimator finds out how many bits per second a link carries, from the feedback of its far end. It
 // lowers the estimate to what came through when packets begin to queue on the way, or are lost in masses, and
 // raises it again by trying. One goroutine uses it at a time.
-type estimator struct {
-	rate float64 // the estimate, bits per second
+type Estimator struct {
+	// Rate is the estimate, bits per second. It begins with what the caller sets, or where that is 0, once there is
+	// any feedback, with a good link.
+	Rate float64
+	Want float64 // what could be sent if the link bore it; the caller sets it
+	Loss float64 // the share of packets that were lost of late, 0 to 1
 
 	base    [2]time.Duration // the least one-way delay, of the last and of the current window
 	window  time.Time        // when the current one began
@@ -23,12 +29,9 @@ type estimator struct {
 	until   time.Time
 	penalty time.Duration
 
-	want float64 // what could be sent if the link bore it
-
 	queue  time.Duration // as it was last
 	before time.Duration // as it was a moment ago
 	since  time.Time     // when that was
-	loss   float64
 }
 
 type delivery struct {
@@ -39,7 +42,7 @@ type delivery struct {
 	sent, lost int
 }
 
-// The figures of the estimator. Chosen by the scenarios of the tests: links of 150 kbit/s to 4 Mbit/s, up to
+// The figures of the estimate. Chosen by the scenarios of the tests: links of 150 kbit/s to 4 Mbit/s, up to
 // a second of delay, and random loss up to 30 %, which by itself is no reason to send less.
 const (
 	firstRate    = 10e6
@@ -60,22 +63,25 @@ const (
 	maxPenalty   = 10 * time.Second
 )
 
-// update takes the acks of one feedback message.
-func (e *estimator) update(acks []ack, now time.Time) {
+// Update takes the acks of one feedback message.
+func (e *Estimator) Update(acks []Ack, now time.Time) {
 	if e.began.IsZero() {
-		e.began, e.last, e.rate, e.penalty = now, now, firstRate, firstPenalty
+		e.began, e.last, e.penalty = now, now, firstPenalty
+		if e.Rate == 0 {
+			e.Rate = firstRate
+		}
 	}
 	d := delivery{at: now, span: min(now.Sub(e.last), time.Second)}
 	e.delays = e.delays[:0]
 	for _, a := range acks {
 		d.sent++
-		d.sentBits += 8 * a.size
-		if a.lost {
+		d.sentBits += 8 * a.Size
+		if a.Lost {
 			d.lost++
 			continue
 		}
-		d.bits += 8 * a.size
-		e.delays = append(e.delays, a.arrived-a.sent.Sub(e.began))
+		d.bits += 8 * a.Size
+		e.delays = append(e.delays, a.Arrived-a.Sent.Sub(e.began))
 	}
 	if d.sent == 0 {
 		return
@@ -88,8 +94,8 @@ func (e *estimator) update(acks []ack, now time.Time) {
 	e.decide(now)
 }
 
-// idle goes on where nothing was sent, so that nothing was heard: the link is tried again after a time.
-func (e *estimator) idle(now time.Time) {
+// Idle is called now and then; it goes on where nothing was sent, so that nothing was heard: the link is tried again after a time.
+func (e *Estimator) Idle(now time.Time) {
 	if !e.began.IsZero() && now.Sub(e.last) > time.Second/2 {
 		e.queue, e.recent = 0, e.recent[:0]
 		e.decide(now)
@@ -97,7 +103,7 @@ func (e *estimator) idle(now time.Time) {
 }
 
 // follow keeps the least delay of the last seconds, which is the path's own, and how much more there is now.
-func (e *estimator) follow(least, median time.Duration, now time.Time) {
+func (e *Estimator) follow(least, median time.Duration, now time.Time) {
 	if e.window.IsZero() {
 		e.window, e.base = now, [2]time.Duration{least, least}
 	}
@@ -108,7 +114,7 @@ func (e *estimator) follow(least, median time.Duration, now time.Time) {
 	e.queue = median - min(e.base[0], e.base[1])
 }
 
-func (e *estimator) decide(now time.Time) {
+func (e *Estimator) decide(now time.Time) {
 	e.recent = slices.DeleteFunc(e.recent, func(o delivery) bool { return now.Sub(o.at) > lossWindow })
 	var bits, sentBits, sent, lost int
 	var span time.Duration
@@ -118,7 +124,7 @@ func (e *estimator) decide(now time.Time) {
 			bits, sentBits, span = bits+d.bits, sentBits+d.sentBits, span+d.span
 		}
 	}
-	e.loss = float64(lost) / float64(max(sent, 1))
+	e.Loss = float64(lost) / float64(max(sent, 1))
 	span = max(span, time.Second/10)
 	came, left := float64(bits)/span.Seconds(), float64(sentBits)/span.Seconds()
 	enough := sent >= 20
@@ -128,7 +134,7 @@ func (e *estimator) decide(now time.Time) {
 	if now.Sub(e.since) > 200*time.Millisecond {
 		e.before, e.since = e.queue, now
 	}
-	over := e.queue > queueLong && growing || enough && (e.loss > lossMuch || e.loss > lossQueued && e.queue > queueShort)
+	over := e.queue > queueLong && growing || enough && (e.Loss > lossMuch || e.Loss > lossQueued && e.queue > queueShort)
 	if !over {
 		e.fine = now
 	}
@@ -139,18 +145,18 @@ func (e *estimator) decide(now time.Time) {
 		if now.Sub(e.cutAt) > 4*e.penalty {
 			e.penalty = firstPenalty
 		}
-		limit := max(2*came+300e3, probe*e.want)
+		limit := max(2*came+300e3, probe*e.Want)
 		if now.Before(e.until) {
 			limit = min(limit, e.ceiling)
 		}
-		e.rate = max(e.rate, min(e.rate*(1+growth*elapsed), limit))
+		e.Rate = max(e.Rate, min(e.Rate*(1+growth*elapsed), limit))
 	}
 }
 
 // cut lowers the estimate to less than what came, so that the queue empties, and remembers not to try as
 // much again too soon. Where much less was sent than the estimate, and all of it came, what came says little:
 // then it goes down by a step.
-func (e *estimator) cut(came, left float64, now time.Time) {
+func (e *Estimator) cut(came, left float64, now time.Time) {
 	if now.Sub(e.cutAt) < cutPause {
 		return
 	}
@@ -158,10 +164,10 @@ func (e *estimator) cut(came, left float64, now time.Time) {
 		e.penalty = min(2*e.penalty, maxPenalty) // tried again, and failed again
 	}
 	to := cutTo * came
-	if left < e.rate/2 && came > 0.9*left {
-		to = max(to, cutStep*min(e.rate, probe*max(e.want, left)))
+	if left < e.Rate/2 && came > 0.9*left {
+		to = max(to, cutStep*min(e.Rate, probe*max(e.Want, left)))
 	}
-	e.rate = min(e.rate, max(to, leastRate))
-	e.ceiling, e.until = max(came, e.rate), now.Add(e.penalty)
+	e.Rate = min(e.Rate, max(to, leastRate))
+	e.ceiling, e.until = max(came, e.Rate), now.Add(e.penalty)
 	e.cutAt, e.recent = now, e.recent[:0] // what was lost before says nothing of what comes now
 }

@@ -1,4 +1,4 @@
-package sfu
+package congestion
 
 import (
 	"sync"
@@ -7,13 +7,13 @@ import (
 	"github.com/pion/rtcp"
 )
 
-// transport numbers everything that is sent to one receiver (transport-wide congestion control,
+// Numbers numbers everything that is sent over one link (transport-wide congestion control,
 // draft-holmer-rmcat-transport-wide-cc-extensions-01) and remembers when it left.
-type transport struct {
+type Numbers struct {
 	mu   sync.Mutex
 	next uint16
 	ring [2048]departure
-	acks []ack // of the feedback that is read, reused
+	acks []Ack // of the feedback that is read, reused
 }
 
 type departure struct {
@@ -22,30 +22,30 @@ type departure struct {
 	at   time.Time
 }
 
-// ack is what the receiver said of one packet.
-type ack struct {
-	sent    time.Time
-	arrived time.Duration // on the receiver's clock; 0 where it is lost
-	size    int
-	lost    bool
+// Ack is what the receiver said of one packet.
+type Ack struct {
+	Sent    time.Time
+	Arrived time.Duration // on the receiver's clock; that of the one before where it is lost
+	Size    int           // bytes
+	Lost    bool
 }
 
-// number gives the next number to a packet that leaves now.
-func (t *transport) number(size int, at time.Time) uint16 {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	seq := t.next
-	t.next++
-	t.ring[int(seq)%len(t.ring)] = departure{seq, int32(size), at}
+// Next gives the next number to a packet that leaves now.
+func (n *Numbers) Next(size int, at time.Time) uint16 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	seq := n.next
+	n.next++
+	n.ring[int(seq)%len(n.ring)] = departure{seq, int32(size), at}
 	return seq
 }
 
-// read makes acks of a feedback message, in the order of departure. They hold until the next call; one
+// Read makes acks of a feedback message, in the order of departure. They hold until the next call; one
 // goroutine calls it.
-func (t *transport) read(f *rtcp.TransportLayerCC) []ack {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.acks = t.acks[:0]
+func (n *Numbers) Read(f *rtcp.TransportLayerCC) []Ack {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.acks = n.acks[:0]
 	arrived := time.Duration(f.ReferenceTime) * 64 * time.Millisecond
 	seq, left, delta := f.BaseSequenceNumber, int(f.PacketStatusCount), 0
 	status := func(symbol uint16) {
@@ -53,7 +53,7 @@ func (t *transport) read(f *rtcp.TransportLayerCC) []ack {
 			return
 		}
 		left--
-		d := t.ring[int(seq)%len(t.ring)]
+		d := n.ring[int(seq)%len(n.ring)]
 		known := d.seq == seq && !d.at.IsZero()
 		seq++
 		came := symbol == rtcp.TypeTCCPacketReceivedSmallDelta || symbol == rtcp.TypeTCCPacketReceivedLargeDelta
@@ -62,7 +62,7 @@ func (t *transport) read(f *rtcp.TransportLayerCC) []ack {
 			delta++
 		}
 		if known {
-			t.acks = append(t.acks, ack{sent: d.at, arrived: arrived, size: int(d.size), lost: !came})
+			n.acks = append(n.acks, Ack{Sent: d.at, Arrived: arrived, Size: int(d.size), Lost: !came})
 		}
 	}
 	for _, chunk := range f.PacketChunks {
@@ -77,5 +77,5 @@ func (t *transport) read(f *rtcp.TransportLayerCC) []ack {
 			}
 		}
 	}
-	return t.acks
+	return n.acks
 }

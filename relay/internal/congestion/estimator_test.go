@@ -1,4 +1,4 @@
-package sfu
+package congestion
 
 import (
 	"testing"
@@ -7,7 +7,7 @@ import (
 
 // path is a link of a bandwidth with a queue, fed by a sender that follows the estimate up to what it has.
 type path struct {
-	e     estimator
+	e     Estimator
 	now   time.Time
 	free  time.Time
 	bits  float64
@@ -19,29 +19,29 @@ func (p *path) run(d time.Duration, has float64) float64 {
 	const size = 1200
 	var credit float64
 	for end := p.now.Add(d); p.now.Before(end); {
-		var acks []ack
+		var acks []Ack
 		for range 10 { // 100 ms of feedback
 			p.now = p.now.Add(10 * time.Millisecond)
 			rate := has
-			if p.e.rate > 0 {
-				rate = min(has, p.e.rate)
+			if p.e.Rate > 0 {
+				rate = min(has, p.e.Rate)
 			}
 			for credit += rate / 100; credit > 8*size; credit -= 8 * size {
 				if p.free.Before(p.now) {
 					p.free = p.now
 				}
 				if p.free.Sub(p.now) > 300*time.Millisecond {
-					acks = append(acks, ack{sent: p.now, size: size, lost: true})
+					acks = append(acks, Ack{Sent: p.now, Size: size, Lost: true})
 					continue
 				}
 				p.free = p.free.Add(time.Duration(8 * size / p.bits * float64(time.Second)))
-				acks = append(acks, ack{sent: p.now, arrived: p.free.Add(p.delay).Sub(time.Unix(0, 0)), size: size})
+				acks = append(acks, Ack{Sent: p.now, Arrived: p.free.Add(p.delay).Sub(time.Unix(0, 0)), Size: size})
 			}
 		}
-		p.e.want = has
-		p.e.update(acks, p.now)
+		p.e.Want = has
+		p.e.Update(acks, p.now)
 	}
-	return p.e.rate
+	return p.e.Rate
 }
 
 // mean returns the average of the estimate over so many seconds.
