@@ -26,8 +26,22 @@ func (s *session) notices() []scene.Notice {
 		out = append(out, scene.Notice{Text: "In the lobby" + because(err), Level: scene.Info})
 	case st == client.Connected:
 		out = append(out, s.company())
+		if words := narrow(s.client.Video(videoTrack).Bitrate()); words != "" {
+			out = append(out, scene.Notice{Text: words, Level: scene.Warning})
+		}
 	}
 	return out
+}
+
+// narrow says in words what the way to the relay bears, where that is so little that the expert sees it.
+func narrow(bps int) string {
+	switch {
+	case bps < 150_000:
+		return fmt.Sprintf("Very weak network (%d kbit/s): the expert sees few pictures; hold still", bps/1000)
+	case bps < 500_000:
+		return fmt.Sprintf("Weak network (%d kbit/s): the expert sees a coarse picture", bps/1000)
+	}
+	return ""
 }
 
 // company says which experts are here.
