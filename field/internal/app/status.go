@@ -26,8 +26,8 @@ func (s *session) notices() []scene.Notice {
 		out = append(out, scene.Notice{Text: "In the lobby" + because(err), Level: scene.Info})
 	case st == client.Connected:
 		out = append(out, s.company())
-		if words := narrow(s.client.Video(videoTrack).Bitrate()); words != "" {
-			out = append(out, scene.Notice{Text: words, Level: scene.Warning})
+		if bps := s.client.Video(videoTrack).Bitrate(); bps < s.cfg.BitrateMax && narrow(bps) != "" {
+			out = append(out, scene.Notice{Text: narrow(bps), Level: scene.Warning})
 		}
 	}
 	return out
