@@ -84,22 +84,26 @@ func closed(dir string) bool {
 	return err == nil && ended
 }
 
-// beginRecording begins the recording of a room that was opened, where its policy wants one.
-func (s *Server) beginRecording(o *openRoom) error {
+// beginRecording begins the recording of a room that was opened, where its policy wants one. Where that fails, people
+// work on, and are told that nothing is recorded.
+func (s *Server) beginRecording(o *openRoom) {
 	policy := s.cfg.Rooms.Of(o.Name())
 	if !policy.Recorded() {
 		s.log.Info("room is open, and is not recorded", "room", o.Name())
-		return nil
+		return
 	}
 	var err error
 	o.recording, err = record.Start(record.Config{Dir: s.recordings(), Room: o.Name(), Began: o.Began(), Time: o.TimeOf, Now: s.cfg.Now,
 		Log: s.log, Follow: s.bus.Follow, Head: o.Head, Tell: o.Report, Seal: s.seal, Stamp: s.stamp(), Lock: s.lock, Consent: policy.Consent})
 	if err != nil {
-		return fmt.Errorf("room %s: %w", o.Name(), err)
+		o.recording = nil
+		s.log.Error("room is open, and is not recorded", "room", o.Name(), "error", err)
+		s.note(audit.Event{What: audit.RecordingEnded, Room: o.Name(), Reason: err.Error()})
+		o.Report(record.KindFault, "start", record.Fault{Text: fmt.Sprintf("this session is not recorded: %v", err)})
+		return
 	}
 	s.note(audit.Event{What: audit.RecordingBegan, Room: o.Name(), Detail: o.recording.Dir()})
 	s.log.Info("room is open", "room", o.Name(), "recording", o.recording.Dir())
-	return nil
 }
 
 // endRecording closes the case of a room.

@@ -244,3 +244,16 @@ func TestPause(t *testing.T) {
 		t.Error("no picture after the pause")
 	}
 }
+
+// Where no recording can begin, people work on, and are told.
+func TestNoRecordingCanBegin(t *testing.T) {
+	x := begin(t, func(c *server.Config) {
+		if err := os.WriteFile(filepath.Join(c.Data, "recordings"), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
+	relaytest.Eventually(t, "the room hears that it is not recorded", func() bool { return x.told("recording", "this session is not recorded") })
+	x.camera.Stop()
+	x.field.Close()
+	x.s.Close()
+}

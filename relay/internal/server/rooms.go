@@ -204,10 +204,7 @@ func (s *Server) openRoom(ctx context.Context, name string) (*openRoom, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.beginRecording(o); err != nil {
-		o.Room.Close()
-		return nil, err
-	}
+	s.beginRecording(o)
 	s.tell(webhook.RoomStarted, name, nil)
 	return o, nil
 }
