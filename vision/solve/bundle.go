@@ -38,16 +38,15 @@ type block struct {
 // complement (Triggs et al., Bundle Adjustment: A Modern Synthesis, 2000), and returns the robust cost
 // before and after, in pixels squared.
 func (p *Bundle) Run(iterations int) (before, after float64) {
-	slot, free := p.slots()
-	byPoint := p.byPoint()
+	w := p.begin()
 	lambda := 1e-4
 	before = p.cost(p.Poses, p.Points)
 	after = before
 	for range iterations {
-		blocks := p.linearize()
+		p.linearize(w)
 		improved := false
 		for range 4 {
-			poses, points, ok := p.step(blocks, byPoint, slot, free, lambda)
+			poses, points, ok := p.step(w, lambda)
 			if ok {
 				if c := p.cost(poses, points); c < after {
 					improved = after-c > 1e-4*after
@@ -65,17 +64,29 @@ func (p *Bundle) Run(iterations int) (before, after float64) {
 	return before, after
 }
 
-// slots numbers the free cameras; fixed ones have -1.
-func (p *Bundle) slots() (slot []int, free int) {
-	slot = make([]int, len(p.Poses))
+// work is the memory of one Run.
+type work struct {
+	slot    []int // numbers of the free cameras; fixed ones have -1
+	byPoint [][]int
+	blocks  []block
+	s, rhs  []float64 // the camera system, 6 rows a free camera
+	elim    []pointPart
+	room    []poseCross
+}
+
+func (p *Bundle) begin() *work {
+	w := &work{slot: make([]int, len(p.Poses)), byPoint: p.byPoint(), blocks: make([]block, len(p.Obs)),
+		elim: make([]pointPart, len(p.Points)), room: make([]poseCross, 0, len(p.Obs))}
+	free := 0
 	for i := range p.Poses {
-		slot[i] = -1
+		w.slot[i] = -1
 		if !p.Fixed[i] {
-			slot[i] = free
+			w.slot[i] = free
 			free++
 		}
 	}
-	return slot, free
+	w.s, w.rhs = make([]float64, 36*free*free), make([]float64, 6*free)
+	return w
 }
 
 func (p *Bundle) byPoint() [][]int {
@@ -99,48 +110,48 @@ func (p *Bundle) cost(poses []geom.Pose, points []geom.Vec3) float64 {
 	return sum
 }
 
-func (p *Bundle) linearize() []block {
-	blocks := make([]block, len(p.Obs))
+func (p *Bundle) linearize(w *work) {
 	for i, o := range p.Obs {
-		pose := p.Poses[o.Pose]
+		bl := &w.blocks[i]
+		pose := &p.Poses[o.Pose]
 		c := pose.Apply(p.Points[o.Point])
 		n, j, ok := project(c, p.Focal)
-		if !ok {
+		if bl.ok = ok; !ok {
 			continue
 		}
-		bl := &blocks[i]
-		bl.ok = true
 		bl.r = geom.Vec2{p.Focal * (n[0] - o.N[0]), p.Focal * (n[1] - o.N[1])}
 		bl.w = huber(bl.r.Norm(), p.HuberPx)
-		bl.a = poseRows(j, c)
+		if w.slot[o.Pose] >= 0 {
+			bl.a = poseRows(j, c)
+		}
 		bl.b = [2]geom.Vec3{pose.R.MulVecT(j[0]), pose.R.MulVecT(j[1])}
 	}
-	return blocks
 }
 
 // step solves the damped normal equations and returns the moved cameras and points.
-func (p *Bundle) step(blocks []block, byPoint [][]int, slot []int, free int, lambda float64) ([]geom.Pose, []geom.Vec3, bool) {
-	n := 6 * free
-	s, rhs := make([]float64, n*n), make([]float64, n)
+func (p *Bundle) step(w *work, lambda float64) ([]geom.Pose, []geom.Vec3, bool) {
+	s, rhs, n := w.s, w.rhs, len(w.rhs)
+	clear(s)
+	clear(rhs)
 	for i, o := range p.Obs {
-		if k := slot[o.Pose]; k >= 0 && blocks[i].ok {
-			addPose(s, rhs, n, k, &blocks[i])
+		if k := w.slot[o.Pose]; k >= 0 && w.blocks[i].ok {
+			addPose(s, rhs, n, k, &w.blocks[i])
 		}
 	}
 	for i := range n {
 		s[i*n+i] *= 1 + lambda
 		s[i*n+i] += 1e-9
 	}
-	elim, room := make([]pointPart, len(p.Points)), make([]poseCross, 0, len(p.Obs))
+	w.room = w.room[:0]
 	for k := range p.Points {
-		elim[k], room = p.eliminate(byPoint[k], blocks, slot, lambda, room)
-		elim[k].reduce(s, rhs, n)
+		w.eliminate(p, k, lambda)
+		w.elim[k].reduce(s, rhs, n)
 	}
 	if n > 0 && !geom.SolveSPD(s, rhs) {
 		return nil, nil, false
 	}
 	poses := append([]geom.Pose(nil), p.Poses...)
-	for i, k := range slot {
+	for i, k := range w.slot {
 		if k >= 0 {
 			d := rhs[6*k : 6*k+6]
 			poses[i] = poses[i].Retract(geom.Vec3{-d[0], -d[1], -d[2]}, geom.Vec3{-d[3], -d[4], -d[5]})
@@ -148,7 +159,7 @@ func (p *Bundle) step(blocks []block, byPoint [][]int, slot []int, free int, lam
 	}
 	points := append([]geom.Vec3(nil), p.Points...)
 	for k := range points {
-		points[k] = points[k].Sub(elim[k].back(rhs))
+		points[k] = points[k].Sub(w.elim[k].back(rhs))
 	}
 	return poses, points, true
 }
@@ -182,14 +193,14 @@ type poseCross struct {
 	m    [6]geom.Vec3
 }
 
-// eliminate gathers what all observations say of one point. The blocks that couple it with cameras are
-// appended to room, which is returned.
-func (p *Bundle) eliminate(obs []int, blocks []block, slot []int, lambda float64, room []poseCross) (pointPart, []poseCross) {
-	var part pointPart
+// eliminate gathers what all observations say of one point.
+func (w *work) eliminate(p *Bundle, point int, lambda float64) {
+	part := &w.elim[point]
+	*part = pointPart{}
 	var xx, xy, xz, yy, yz, zz float64
-	first := len(room)
-	for _, i := range obs {
-		bl := &blocks[i]
+	first := len(w.room)
+	for _, i := range w.byPoint[point] {
+		bl := &w.blocks[i]
 		if !bl.ok {
 			continue
 		}
@@ -200,9 +211,9 @@ func (p *Bundle) eliminate(obs []int, blocks []block, slot []int, lambda float64
 			yy, yz, zz = yy+y*b[1], yz+y*b[2], zz+z*b[2]
 			part.g[0], part.g[1], part.g[2] = part.g[0]+x*bl.r[m], part.g[1]+y*bl.r[m], part.g[2]+z*bl.r[m]
 		}
-		if k := slot[p.Obs[i].Pose]; k >= 0 {
-			room = append(room, poseCross{slot: k})
-			c := &room[len(room)-1]
+		if k := w.slot[p.Obs[i].Pose]; k >= 0 {
+			w.room = append(w.room, poseCross{slot: k})
+			c := &w.room[len(w.room)-1]
 			for r := range 6 {
 				u, v := bl.w*bl.a[0][r], bl.w*bl.a[1][r]
 				for d := range 3 {
@@ -213,8 +224,7 @@ func (p *Bundle) eliminate(obs []int, blocks []block, slot []int, lambda float64
 	}
 	damp := 1 + lambda
 	part.inv, part.ok = geom.Mat3{xx*damp + 1e-12, xy, xz, xy, yy*damp + 1e-12, yz, xz, yz, zz*damp + 1e-12}.Inverse()
-	part.w = room[first:]
-	return part, room
+	part.w = w.room[first:]
 }
 
 // reduce subtracts the point's share from the camera system: S -= W·V⁻¹·Wᵀ, rhs -= W·V⁻¹·g. Of S only the

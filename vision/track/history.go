@@ -37,7 +37,7 @@ const fadedFor = 30_000_000
 // among the landmarks it saw, only no seeds can be sown.
 func (t *Tracker) fade(f *frame) {
 	thin := *f
-	thin.grey, thin.picture = nil, nil
+	thin.grey, thin.picture, thin.features = nil, nil, slices.Clone(f.features) // without the room to grow
 	t.faded = append(t.faded, &thin)
 	gone := 0
 	for t.faded[gone].captured < f.captured-fadedFor {
