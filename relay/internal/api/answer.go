@@ -5,7 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net/http"
+	"strconv"
+	"time"
 
 	"sightline/relay/internal/invitation"
 	"sightline/relay/internal/room"
@@ -70,4 +73,10 @@ func body(c call, into any) error {
 		return bad("there is more after the body's JSON")
 	}
 	return nil
+}
+
+// TooMany answers somebody who asks too often.
+func TooMany(w http.ResponseWriter, wait time.Duration, detail string) {
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	problem(w, http.StatusTooManyRequests, detail)
 }

@@ -79,6 +79,7 @@ func TestWhatCannotBe(t *testing.T) {
 		"half of TLS":  {"serve --tls-key x --data " + data, "both"},
 		"bad proxy":    {"serve --proxy nowhere --data " + data, "want an address"},
 		"two sources":  {"serve --tls-cert a --tls-key b --acme-domain c --data " + data, "one of both"},
+		"open broker":  {"serve --listen 127.0.0.1:0 --mqtt-listen 0.0.0.0:0 --data " + data, "mqtt-users"},
 		"no address":   {"serve --listen nowhere --data " + data, "want host:port"},
 		"not a dir":    {"serve --listen 127.0.0.1:0 --data " + file, "data directory"},
 		"no such cert": {"serve --listen 127.0.0.1:0 --mqtt-listen 127.0.0.1:0 --tls-cert x --tls-key y --data " + data, "no such file"},

@@ -4,6 +4,8 @@ package plant
 
 import (
 	"crypto/rand"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -24,14 +26,17 @@ import (
 type Broker struct {
 	server *mochi.Server
 	addr   string
+	secure bool
 	inside string // the address for the relay itself, with its password
 }
 
-// NewBroker listens on an address.
-func NewBroker(listen string, users []User, log *slog.Logger) (*Broker, error) {
-	if host, _, err := net.SplitHostPort(listen); err != nil {
+// NewBroker listens on an address, with TLS where config is not nil; the relay itself then reads it over a port of its
+// own on loopback, which asks for its password too.
+func NewBroker(listen string, users []User, config *tls.Config) (*Broker, error) {
+	if _, _, err := net.SplitHostPort(listen); err != nil {
 		return nil, fmt.Errorf("address for MQTT %q: %w", listen, err)
-	} else if ip := net.ParseIP(host); len(users) == 0 && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	}
+	if len(users) == 0 && !IsLocal(listen) {
 		return nil, fmt.Errorf("%s is reached from outside of this machine, and the broker would ask for no password: name its users in the "+
 			"section mqtt-users, listen on 127.0.0.1, or give the address of a broker of your own with mqtt", listen)
 	}
@@ -39,17 +44,28 @@ func NewBroker(listen string, users []User, log *slog.Logger) (*Broker, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for MQTT: %w; give another address with --mqtt-listen", err)
 	}
-	b := &Broker{addr: listener.Addr().String(),
+	b := &Broker{addr: listener.Addr().String(), secure: config != nil,
 		server: mochi.New(&mochi.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})}
-	hook, err := b.hook(users)
+	own := listener
+	if config != nil {
+		if own, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
+			_ = listener.Close()
+			return nil, fmt.Errorf("listen for MQTT: %w", err)
+		}
+		listener = tls.NewListener(listener, config)
+	}
+	hook, err := b.hook(users, own.Addr().String())
 	if err == nil {
 		err = b.server.AddHook(hook, nil)
 	}
 	if err == nil {
 		err = b.server.AddListener(listeners.NewNet("machines", listener))
 	}
+	if err == nil && config != nil {
+		err = b.server.AddListener(listeners.NewNet("relay", own))
+	}
 	if err != nil {
-		_ = listener.Close()
+		_ = errors.Join(listener.Close(), own.Close())
 		return nil, err
 	}
 	if err := b.server.Serve(); err != nil {
@@ -59,13 +75,13 @@ func NewBroker(listen string, users []User, log *slog.Logger) (*Broker, error) {
 }
 
 // hook decides who is let in: the users, and the relay itself, which reads everything.
-func (b *Broker) hook(users []User) (mochi.Hook, error) {
-	b.inside = b.URL()
+func (b *Broker) hook(users []User, own string) (mochi.Hook, error) {
+	b.inside = "tcp://" + own
 	if len(users) == 0 {
 		return new(allow), nil
 	}
 	relay := User{Name: "relay-" + rand.Text(), Password: rand.Text(), Subscribe: []string{"plant/#"}}
-	b.inside = "tcp://" + url.UserPassword(relay.Name, relay.Password).String() + "@" + b.addr
+	b.inside = "tcp://" + url.UserPassword(relay.Name, relay.Password).String() + "@" + own
 	return newGuard(b.server, append(slices.Clone(users), relay))
 }
 
@@ -84,7 +100,19 @@ func (*allow) OnACLCheck(*mochi.Client, string, bool) bool { return true }
 func (b *Broker) Inside() string { return b.inside }
 
 // URL is where machines reach the broker.
-func (b *Broker) URL() string { return "tcp://" + b.addr }
+func (b *Broker) URL() string {
+	if b.secure {
+		return "ssl://" + b.addr
+	}
+	return "tcp://" + b.addr
+}
+
+// IsLocal says whether only this machine reaches an address.
+func IsLocal(listen string) bool {
+	host, _, err := net.SplitHostPort(listen)
+	ip := net.ParseIP(host)
+	return err == nil && (host == "localhost" || ip != nil && ip.IsLoopback())
+}
 
 // Close ends the broker.
 func (b *Broker) Close() { _ = b.server.Close() }

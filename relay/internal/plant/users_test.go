@@ -1,7 +1,6 @@
 package plant
 
 import (
-	"log/slog"
 	"net/url"
 	"strings"
 	"sync"
@@ -51,7 +50,7 @@ func TestUsersKeepToTheirTopics(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, err := NewBroker("127.0.0.1:0", []User{{Name: "hall1", Password: string(hash)},
-		{Name: "wall", Password: "password-of-wall", Subscribe: []string{"plant/hall1/+/pressure"}}}, slog.Default())
+		{Name: "wall", Password: "password-of-wall", Subscribe: []string{"plant/hall1/+/pressure"}}}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

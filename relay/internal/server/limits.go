@@ -5,8 +5,10 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
+	"sightline/relay/internal/api"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/limit"
 )
@@ -14,6 +16,7 @@ import (
 // Limits bound what one address and one participant may do. 0 is no limit.
 type Limits struct {
 	JoinsPerMinute    int // of one address, let in or not
+	RequestsPerMinute int // to the REST API, of one address
 	MessagesPerSecond int // of one participant, on the socket and on data channels
 	Connections       int // TCP, of one address; not behind a proxy on this machine, which counts for all
 }
@@ -44,6 +47,21 @@ func (s *Server) limitJoins(next http.HandlerFunc) http.HandlerFunc {
 		http.Error(w, fmt.Sprintf("too many joins from your address, at most %d a minute: try again in %d s", s.cfg.Limits.JoinsPerMinute, seconds),
 			http.StatusTooManyRequests)
 	}
+}
+
+// limitRequests bounds how often an address asks the REST API.
+func (s *Server) limitRequests(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, api.Base+"/") {
+			next.ServeHTTP(w, r)
+			return
+		}
+		if a := s.requests.Ask(limit.Network(address(r))); !a.OK {
+			api.TooMany(w, a.Wait, fmt.Sprintf("at most %d requests a minute from one address", s.cfg.Limits.RequestsPerMinute))
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
 }
 
 // tooMany is told to a participant who says too much.

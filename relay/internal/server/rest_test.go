@@ -219,3 +219,13 @@ func (c *caller) limits(s *server.Server, withdrawn string) {
 	mod.ask("POST", "/invitations", map[string]any{"room": "hall", "role": "field", "name": "x", "expires_in": -1}, 400, nil)
 	mod.ask("POST", "/invitations", map[string]any{"room": "hall", "role": "boss", "name": "x"}, 400, nil)
 }
+
+// Who asks too often is told when he may ask again, as the document says.
+func TestTooManyRequests(t *testing.T) {
+	s := relaytest.Start(t, func(c *server.Config) { c.Limits.RequestsPerMinute = 3 })
+	c := newCaller(t, s.URL())
+	for range 3 {
+		c.ask("GET", "/health", nil, 200, nil)
+	}
+	c.ask("GET", "/health", nil, 429, nil)
+}

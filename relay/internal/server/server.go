@@ -64,24 +64,25 @@ type Config struct {
 
 // Server is a running relay.
 type Server struct {
-	cfg    Config
-	log    *slog.Logger
-	auth   *auth.Authority
-	audit  *audit.Log
-	seal   *seal.Seal
-	lock   func() ([]byte, func([]byte) ([]byte, error), error) // of a case; nil: cases are not encrypted
-	bus    *bus.Bus
-	broker *plant.Broker
-	hub    *plant.Hub
-	media  *mediaPort
-	pool   *sfu.Pool
-	rooms  rooms
-	guests guests
-	lobby  lobby
-	book   *invitation.Book
-	staff  *staff.Door     // nil: staff sign in with tokens only
-	hooks  *webhook.Sender // nil: nobody is told
-	joins  *limit.Limiter  // by address
+	cfg      Config
+	log      *slog.Logger
+	auth     *auth.Authority
+	audit    *audit.Log
+	seal     *seal.Seal
+	lock     func() ([]byte, func([]byte) ([]byte, error), error) // of a case; nil: cases are not encrypted
+	bus      *bus.Bus
+	broker   *plant.Broker
+	hub      *plant.Hub
+	media    *mediaPort
+	pool     *sfu.Pool
+	rooms    rooms
+	guests   guests
+	lobby    lobby
+	book     *invitation.Book
+	staff    *staff.Door     // nil: staff sign in with tokens only
+	hooks    *webhook.Sender // nil: nobody is told
+	joins    *limit.Limiter  // by address
+	requests *limit.Limiter  // to the REST API, by address
 
 	listener net.Listener
 	port     *port.Port
@@ -107,6 +108,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	}
 	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1)}
 	s.joins = limit.New(cfg.Limits.JoinsPerMinute, time.Minute, cfg.Now)
+	s.requests = limit.New(cfg.Limits.RequestsPerMinute, time.Minute, cfg.Now)
 	if cfg.Staff.Issuer != "" {
 		cfg.Staff.Now = cfg.Now
 		s.staff = staff.New(cfg.Staff)
@@ -184,10 +186,10 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.openHooks(ctx); err != nil {
 		return config.Bad(either(s.cfg.NATS != "", "nats", "data"), err)
 	}
-	if err := s.startPlant(); err != nil {
+	if s.listener, err = s.listen(); err != nil {
 		return err
 	}
-	if s.listener, err = s.listen(); err != nil {
+	if err := s.startPlant(); err != nil {
 		return err
 	}
 	if s.media, err = openMedia(s.listener.Addr().(*net.TCPAddr), s.cfg.MediaPort, s.cfg.Advertise); err != nil {
@@ -202,7 +204,7 @@ func (s *Server) start(ctx context.Context) error {
 	if s.turn, err = openTURN(s.port.TURN, s.media, s.tls != nil, s.public()); err != nil {
 		return err
 	}
-	s.http = &http.Server{Handler: s.throughProxy(s.handler()), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
+	s.http = &http.Server{Handler: s.throughProxy(s.limitRequests(s.handler())), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
 	go func() { s.served <- s.http.Serve(s.port.HTTP) }()
 	s.conns.Go(s.tend)
@@ -215,7 +217,12 @@ func (s *Server) startPlant() error {
 	broker := s.cfg.MQTT
 	if broker == "" {
 		var err error
-		if s.broker, err = plant.NewBroker(s.cfg.MQTTAddr, s.cfg.MQTTUsers, s.log); err != nil {
+		var secure *tls.Config
+		if s.tls != nil && !plant.IsLocal(s.cfg.MQTTAddr) { // on loopback there is nobody to hide from
+			secure = s.tls.Clone()
+			secure.NextProtos = nil // those are HTTP's
+		}
+		if s.broker, err = plant.NewBroker(s.cfg.MQTTAddr, s.cfg.MQTTUsers, secure); err != nil {
 			return config.Bad("mqtt-listen", err)
 		}
 		broker = s.broker.Inside()
