@@ -226,8 +226,8 @@ func (r *caseReader) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Log calls fn with every message of the room log, in the order in which the relay took them; samples of
-// poses and pointers stand between them. An envelope's Time is session time.
+// Log calls fn with every message of the room log, in the order in which the relay took them; poses and
+// samples of pointers stand between them. An envelope's Time is session time.
 func (c *Case) Log(fn func(wire.Envelope) error) error {
 	return eachLine(c.Reader(LogFile), func(line []byte) error {
 		var e wire.Envelope

@@ -43,25 +43,30 @@ func (r *Recording) append(e wire.Envelope) error {
 	return nil
 }
 
-// sampleEvery is the pause between two kept poses, or pointers, of a sender.
+// sampleEvery is the pause between two kept pointers of a sender.
 const sampleEvery = 100 * time.Millisecond
 
-// Sample keeps some of the poses and pointers. It does not block on the disk.
+// Sample keeps some of the pointers, and each pose: marks are drawn into the very frame by it years later, and
+// what lies between two poses cannot be known. It does not block on the disk.
 func (r *Recording) Sample(e wire.Envelope) {
-	now := r.cfg.Now()
-	key := e.Kind + " " + e.From
-	r.mu.Lock()
-	early := now.Sub(r.sampled[key]) < sampleEvery
-	if !early {
-		r.sampled[key] = now
-	}
-	r.mu.Unlock()
-	if early || !r.may(e.From) {
+	if e.Kind != wire.KindPose && r.early(e) || !r.may(e.From) {
 		return
 	}
 	if err := r.append(e); err != nil {
 		r.cfg.Log.Warn("sample is not recorded", "room", r.cfg.Room, "error", err)
 	}
+}
+
+// early says whether one of its kind and sender was kept a moment ago.
+func (r *Recording) early(e wire.Envelope) bool {
+	now, key := r.cfg.Now(), e.Kind+" "+e.From
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if now.Sub(r.sampled[key]) < sampleEvery {
+		return true
+	}
+	r.sampled[key] = now
+	return false
 }
 
 // followLog writes the log down: the state of the room at the start, then all that comes.
