@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"sightline/relay/internal/config"
 )
 
 // What cannot be is refused with the line of the file where it stands, and the file is under flags and
@@ -73,4 +75,27 @@ func (f *first) Write(p []byte) (int, error) {
 		f.then()
 	}
 	return len(p), nil
+}
+
+// The sections of the example are read when they are no longer commented out, each with its entries.
+func TestExampleSections(t *testing.T) {
+	text := strings.NewReplacer("\n#", "\n", "whsec_...", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDz2Q4mQ==", "$2y$...", "long-enough-for-one").Replace(sectionsExample)
+	var lines []string
+	for line := range strings.SplitSeq(text, "\n") {
+		if !strings.HasPrefix(line, " ") || strings.HasPrefix(line, "  ") { // not the words above a section
+			lines = append(lines, line)
+		}
+	}
+	file := filepath.Join(t.TempDir(), "relay.yaml")
+	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read, err := config.Read(file, nil, sectionNames())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := readSections(read)
+	if err != nil || len(s.rooms) != 1 || len(s.webhooks) != 1 || len(s.staff) != 2 || len(s.machines) != 2 {
+		t.Errorf("%+v %v", s, err)
+	}
 }

@@ -41,6 +41,7 @@ const sectionsExample = `
 #    max-participants: 4    # 0, the default, for any number
 #    record: false          # rooms are recorded by default
 #    consent: true          # ask everybody before anything of theirs is recorded
+#    keep: 2160h            # then recordings are deleted; for ever by default
 
 # Who is told what happens: an HTTPS POST for each event, signed as Standard Webhooks have it, tried again for three days.
 #webhooks:
