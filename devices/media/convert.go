@@ -94,6 +94,10 @@ func rgbaTo420(dst *image.YCbCr, pix []uint8, stride int) {
 	}
 }
 
+// Into420 writes a picture into a 4:2:0 one of the same size, which may be a part of a larger one; its corner then
+// has even coordinates.
+func Into420(dst *image.YCbCr, src image.Image) { to420(dst, src) }
+
 // FromImage returns any picture as 4:2:0, full-range BT.601.
 func FromImage(src image.Image) *image.YCbCr {
 	b := src.Bounds()

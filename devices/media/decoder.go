@@ -40,13 +40,8 @@ func NewH264Decoder() (*H264Decoder, error) {
 // own, none before the first key frame. The size may change at any key frame. After an error the decoder
 // goes on with the next unit; the pictures returned beside an error are good.
 func (d *H264Decoder) Decode(au []byte, captured int64) ([]Decoded, error) {
-	switch {
-	case d.handle == nil:
-		return nil, errDecoderClosed
-	case len(au) == 0:
-		return nil, errors.New("access unit is empty")
-	case len(au) > maxAccessUnit:
-		return nil, fmt.Errorf("access unit of %d bytes, at most %d", len(au), maxAccessUnit)
+	if err := d.takes(au); err != nil {
+		return nil, err
 	}
 	err := d.handle.send(au, captured)
 	if err != nil {
@@ -68,6 +63,37 @@ func (d *H264Decoder) Decode(au []byte, captured int64) ([]Decoded, error) {
 		}
 		out = append(out, Decoded{picture, d.handle.pts(), d.handle.damaged(), release})
 	}
+}
+
+// Skim decodes an access unit that later ones refer to, without its pictures: on the way to another frame.
+func (d *H264Decoder) Skim(au []byte, captured int64) error {
+	if err := d.takes(au); err != nil {
+		return err
+	}
+	err := d.handle.send(au, captured)
+	for {
+		if ok, rerr := d.handle.receive(); !ok || rerr != nil {
+			err = errors.Join(err, rerr)
+			break
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("access unit of frame %d does not decode: %w", captured, err)
+	}
+	return nil
+}
+
+// takes says whether an access unit can be given to the decoder.
+func (d *H264Decoder) takes(au []byte) error {
+	switch {
+	case d.handle == nil:
+		return errDecoderClosed
+	case len(au) == 0:
+		return errors.New("access unit is empty")
+	case len(au) > maxAccessUnit:
+		return fmt.Errorf("access unit of %d bytes, at most %d", len(au), maxAccessUnit)
+	}
+	return nil
 }
 
 // maxAccessUnit is the most that one access unit may have: level 5.2 allows no more.

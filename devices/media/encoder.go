@@ -19,6 +19,8 @@ type EncoderConfig struct {
 	// KeyInterval is the number of frames from one key frame to the next; 0 is four seconds' worth.
 	// Those who join in the middle ask for one (ForceKeyFrame); the interval is for the recording.
 	KeyInterval int
+	// Whole never leaves a picture out, however many bits that takes: for films rather than networks.
+	Whole bool
 }
 
 // H264Encoder encodes pictures as constrained-baseline H.264 without delay: one access unit out for
@@ -52,7 +54,7 @@ func NewH264Encoder(c EncoderConfig) (*H264Encoder, error) {
 	params.RCMode = openh264.RCBitrateMode
 	// Too many bits become a coarser picture first and, at the coarsest, a picture left out: without that
 	// the codec overshoots a poor network's rate threefold, and what queues up there is delay.
-	params.EnableFrameSkip = true
+	params.EnableFrameSkip = !c.Whole
 	params.IntraPeriod = uint(c.KeyInterval)
 	// One slice, one thread: fewer packets, and the other cores are the tracker's.
 	params.MultipleThreadIdc = 1

@@ -19,6 +19,8 @@ import (
 type Case struct {
 	// Manifest is reckoned from the chain, so that it is there for an open case too.
 	Manifest Manifest
+	// Head is the text and the signature of the chain's last head; empty where there is none.
+	Head string
 
 	source source
 	pieces map[string][]placed
@@ -66,6 +68,9 @@ func (c *Case) readChain() error {
 			return fmt.Errorf("chain: %w", err)
 		}
 		c.Manifest.take(r)
+		if r.Kind == KindHead {
+			c.Head = r.Note
+		}
 		if r.Kind == KindRecovered {
 			delete(c.pieces, ManifestFile)
 		}

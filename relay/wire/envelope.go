@@ -54,6 +54,7 @@ const (
 	KindTag         = "tag"         // devices.Reading: the last value of a tag
 	KindAlarm       = "alarm"       // devices.Alarm
 	KindChat        = "chat"        // Chat
+	KindSnapshot    = "snapshot"    // Snapshot: somebody kept a picture of the frame captured
 	KindRoom        = "room"        // Room: whether it is locked
 	KindMuted       = "muted"       // Muted: what of a participant is not passed on; the ID is the participant's
 	KindLobby       = "lobby"       // Lobby: who asks to be let in, and the answer; the ID is the participant's
@@ -155,6 +156,11 @@ type Recorded struct {
 // Chat is the body of KindChat.
 type Chat struct {
 	Text string `json:"text"`
+}
+
+// Snapshot is the body of KindSnapshot. The picture itself is the recording's frame of that name, at its full size.
+type Snapshot struct {
+	Camera string `json:"camera"` // participant whose frame it is
 }
 
 // Ping is the body of KindPing and KindPong, times as NTP has them: the sender's clock at departure

@@ -36,6 +36,7 @@ const (
 // The rungs of the ladder, from the top: what a receiver gets of a picture. Sound and marks come on all.
 const (
 	RungFull      = "full"
+	RungSmall     = "small"      // a smaller picture, where its publisher sends several
 	RungKeyFrames = "key-frames" // a still picture every few seconds
 	RungOff       = "off"        // sound and marks alone
 )

@@ -53,7 +53,7 @@ type Call struct {
 	cameras  []*lens
 	pointers map[string]annotate.Pointer
 	rungs    map[string]string // by publisher and track: what comes of it in words, where not all does
-	built    *Room // of the version in it
+	built    *Room             // of the version in it
 }
 
 // Dial joins a room. It fails only when trying again cannot help: a wrong or expired token, a URL that is
