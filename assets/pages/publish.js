@@ -1,10 +1,16 @@
 "use strict";
-// Sends this device's camera and microphone by WHIP. ?codec=video/VP9 chooses the codec.
+// Sends this device's camera and microphone by WHIP. ?codec=video/VP9 chooses the codec; ?layers=1 sends the picture
+// in one size only, as AV1 and VP9 are: the others go out whole, at half and at a quarter of the size.
 const token = location.hash.slice(1);
 const query = new URLSearchParams(location.search);
 const state = document.getElementById("state");
 const say = text => { state.textContent = text; };
 let session;
+
+function sizes(codec) {
+  if (query.get("layers") === "1" || /VP9|AV1/.test(codec)) return undefined;
+  return [{rid: "f"}, {rid: "h", scaleResolutionDownBy: 2}, {rid: "q", scaleResolutionDownBy: 4}];
+}
 
 async function begin() {
   const grant = grantOf(token);
@@ -14,7 +20,8 @@ async function begin() {
   document.getElementById("own").srcObject = media;
   const pc = new RTCPeerConnection({bundlePolicy: "max-bundle"});
   for (const track of media.getTracks()) {
-    const t = pc.addTransceiver(track, {direction: "sendonly", streams: [media]});
+    const t = pc.addTransceiver(track, {direction: "sendonly", streams: [media],
+      sendEncodings: track.kind === "video" ? sizes(query.get("codec")) : undefined});
     if (track.kind === "video") prefer(t, query.get("codec"));
   }
   session = new Session(`${location.origin}/whip/${grant.room}`, token, pc, say);

@@ -1,5 +1,6 @@
 "use strict";
-// Shows a camera of the room by WHEP; ?participant= and ?track= say whose and which.
+// Shows a camera of the room by WHEP; ?participant= and ?track= say whose and which, ?scale=0.25 that a picture of a
+// quarter of the size will do.
 const token = location.hash.slice(1);
 const state = document.getElementById("state");
 const picture = document.getElementById("picture");

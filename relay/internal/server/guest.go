@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -23,6 +24,7 @@ type guest struct {
 	who   wire.Participant
 	grant auth.Grant
 	want  func(*sfu.Up) int // nil for who publishes
+	share float64           // how large a watcher shows pictures, of their full size
 	peer  *sfu.Guest
 	note  audit.Event // what the audit log says of the participant in every line
 
@@ -81,6 +83,18 @@ func wanted(participant, track string) func(*sfu.Up) int {
 	}
 }
 
+// shareOf reads how large a picture is shown, of its full size.
+func shareOf(scale string) (float64, error) {
+	if scale == "" {
+		return 1, nil
+	}
+	share, err := strconv.ParseFloat(scale, 64)
+	if err != nil || !(share > 0 && share <= 1) {
+		return 0, fmt.Errorf("scale %.40q: want a number above 0 and up to 1", scale)
+	}
+	return share, nil
+}
+
 // open answers the offer and brings the guest into its room.
 func (g *guest) open(ctx context.Context, offer string) (answer string, err error) {
 	s, grant := g.s, g.grant
@@ -102,7 +116,7 @@ func (g *guest) open(ctx context.Context, offer string) (answer string, err erro
 	if g.want == nil {
 		g.peer, answer, err = sfu.Ingest(cfg, offer)
 	} else {
-		g.peer, answer, err = sfu.Egress(cfg, offer, g.want)
+		g.peer, answer, err = sfu.Egress(cfg, offer, g.want, g.share)
 	}
 	if err != nil {
 		g.fail(err)

@@ -76,6 +76,7 @@ func (c *conn) pong(e wire.Envelope, arrived int64) {
 func (c *conn) rung(u *sfu.Up, rung string) {
 	text := map[string]string{
 		wire.RungFull:      "The picture is live again.",
+		wire.RungSmall:     "Your connection is slow: a smaller picture.",
 		wire.RungKeyFrames: "Your connection is slow: a still picture every few seconds. Sound and marks go on.",
 		wire.RungOff:       "Your connection is too slow for pictures: sound and marks go on.",
 	}[rung]

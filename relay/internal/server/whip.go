@@ -16,7 +16,8 @@ import (
 // WHIP (RFC 9725) and WHEP (draft-ietf-wish-whep) are one protocol in two directions:
 //
 //	POST   /whip/{room}       an offer that sends; the answer, the session's address and its ETag come back
-//	POST   /whep/{room}       an offer that receives; ?participant= and ?track= say whose track, and which
+//	POST   /whep/{room}       an offer that receives; ?participant= and ?track= say whose track, and which,
+//	                          ?scale= how large it is shown: 0.5 is half its size
 //	PATCH  /whip/{room}/{id}  candidates (If-Match: the ETag), or new credentials for a new path (If-Match: *)
 //	DELETE /whip/{room}/{id}  the end
 //
@@ -135,6 +136,10 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 	if egress {
 		q := r.URL.Query()
 		g.want = wanted(q.Get("participant"), q.Get("track"))
+		if g.share, err = shareOf(q.Get("scale")); err != nil {
+			refuse(w, refusal{http.StatusBadRequest, err.Error()})
+			return
+		}
 	}
 	answer, err := g.open(r.Context(), offer)
 	var bad *sfu.OfferError

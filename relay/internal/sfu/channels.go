@@ -95,5 +95,5 @@ func (p *Peer) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver)
 	if !ok {
 		return
 	}
-	p.take(remote, receiver, name.Name)
+	p.take(remote, receiver, name.Name, nil)
 }

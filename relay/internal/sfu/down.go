@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -22,11 +23,18 @@ type Down struct {
 	id    string
 	link  *link
 
+	joining sync.Mutex // held while sinks are joined and left; comes before an up track's lock
+
 	mu      sync.Mutex
 	up      *Up
-	waiting bool // for a key frame
-	fresh   bool // the next packet does not follow the one before
-	cut     bool // the last packet was not its frame's end
+	layer   *Up   // the stream of it that is sent: up itself, or one of its layers
+	next    *Up   // the layer that is sent from its next key frame on
+	on      []*Up // the streams that are written here
+	sent    *Up   // the one that the last packet was of
+	least   int   // the best rank that the receiver has a use for
+	waiting bool  // for a key frame
+	fresh   bool  // the next packet does not follow the one before
+	cut     bool  // the last packet was not its frame's end
 	bound   *bound
 	out     sequence
 	kept    history
@@ -69,8 +77,18 @@ func newDown(codec string, kind webrtc.RTPCodecType, id string, l *link) *Down {
 // attach begins to carry a track: with the frames since its last key frame where the up track has them,
 // else from its next key frame on.
 func (d *Down) attach(u *Up) {
-	if !u.addDown(d) {
-		u.RequestKey()
+	choices := u.choices(d.link.Now())
+	if len(choices) == 0 {
+		return
+	}
+	d.joining.Lock()
+	defer d.joining.Unlock()
+	first := choices[0]
+	d.mu.Lock()
+	d.up, d.on, d.next = u, []*Up{first}, nil
+	d.mu.Unlock()
+	if !first.addDown(d) {
+		first.RequestKey()
 	}
 }
 
@@ -78,9 +96,9 @@ func (d *Down) attach(u *Up) {
 func (d *Down) begin(u *Up, g *group) (shown bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.up, d.waiting, d.fresh = u, true, true
+	d.layer, d.waiting, d.fresh = u, true, true
 	d.drop()
-	if d.bound == nil || !g.whole || d.rung != wire.RungFull {
+	if d.bound == nil || !g.whole || !moving(d.rung) {
 		return false
 	}
 	g.each(u.ClockRate, func(p *Packet, timestamp uint32) { d.forward(p, timestamp, p.Arrived) })
@@ -90,12 +108,35 @@ func (d *Down) begin(u *Up, g *group) (shown bool) {
 // detach makes the slot idle.
 func (d *Down) detach() {
 	d.mu.Lock()
-	u := d.up
 	d.drop()
-	d.up = nil
+	d.up, d.layer, d.next = nil, nil, nil
 	d.mu.Unlock()
-	if u != nil {
-		u.Remove(d)
+	d.follow()
+}
+
+// follow begins to take the layers that are wanted, and leaves those that are not.
+func (d *Down) follow() {
+	d.joining.Lock()
+	defer d.joining.Unlock()
+	d.mu.Lock()
+	was, now := d.on, []*Up(nil)
+	for _, u := range []*Up{d.layer, d.next} {
+		if u != nil {
+			now = append(now, u)
+		}
+	}
+	d.on = now
+	d.mu.Unlock()
+	for _, u := range was {
+		if !slices.Contains(now, u) {
+			u.Remove(d)
+		}
+	}
+	for _, u := range now {
+		if !slices.Contains(was, u) {
+			u.Add(d)
+			u.RequestKey()
+		}
 	}
 }
 
@@ -111,11 +152,23 @@ func (d *Down) close() {
 func (d *Down) Write(p *Packet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.up == nil || d.bound == nil || d.rung != wire.RungFull {
+	if d.up == nil || d.bound == nil || !moving(d.rung) {
+		return
+	}
+	switch p.from {
+	case d.layer:
+	case d.next:
+		if !p.Key {
+			d.next.RequestKey()
+			return
+		}
+		d.layer, d.next = d.next, nil // the one before is left when there is time
+		d.waiting = true
+	default:
 		return
 	}
 	if d.waiting && !p.Key {
-		d.up.RequestKey()
+		d.layer.RequestKey()
 		return
 	}
 	d.forward(p, p.Header.Timestamp, p.Arrived)
@@ -124,8 +177,8 @@ func (d *Down) Write(p *Packet) {
 // forward renumbers a packet and sends it. The caller holds mu.
 func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) {
 	if d.waiting {
-		d.out.resume(p.Header.SequenceNumber, timestamp, d.fresh, d.cut, at, d.up.ClockRate)
-		d.waiting, d.fresh = false, false
+		d.out.resume(p.Header.SequenceNumber, timestamp, d.fresh || p.from != d.sent, d.cut, at, d.up.ClockRate)
+		d.waiting, d.fresh, d.sent = false, false, p.from
 	}
 	seq, ts, ok := d.out.next(p.Header.SequenceNumber, timestamp, at)
 	if !ok {

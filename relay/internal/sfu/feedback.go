@@ -19,7 +19,7 @@ func (d *Down) feedback(sender *webrtc.RTPSender) {
 			switch p := p.(type) {
 			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
 				d.mu.Lock()
-				u := d.up
+				u := d.layer
 				d.mu.Unlock()
 				if u != nil {
 					u.RequestKey()

@@ -38,6 +38,13 @@ func (u *Up) Bits() float64 { return u.bits() }
 
 // Lost counts the packets that have not come from the publisher, so far.
 func (u *Up) Lost() int64 {
+	if u.sizes != nil {
+		lost := int64(0)
+		for _, l := range u.sizes.all() {
+			lost += l.Lost()
+		}
+		return lost
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if !u.received.started {

@@ -37,7 +37,7 @@ func (e *OfferError) Unwrap() error { return e.err }
 
 // Ingest takes an offer to publish and returns the answer.
 func Ingest(cfg LinkConfig, offer string) (*Guest, string, error) {
-	names, err := offeredTracks(offer)
+	names, sizes, err := offeredTracks(offer)
 	if err != nil {
 		return nil, "", &OfferError{err}
 	}
@@ -49,7 +49,7 @@ func Ingest(cfg LinkConfig, offer string) (*Guest, string, error) {
 	l.pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		for _, t := range l.pc.GetTransceivers() {
 			if name := names[t.Mid()]; t.Receiver() == receiver && name != "" {
-				l.take(remote, receiver, name)
+				l.take(remote, receiver, name, sizes[t.Mid()])
 			}
 		}
 	})
@@ -58,8 +58,9 @@ func Ingest(cfg LinkConfig, offer string) (*Guest, string, error) {
 }
 
 // Egress takes an offer to watch and returns the answer. want says how gladly each track is watched, the
-// greatest first, below 0 not at all; each section of the offer carries one track.
-func Egress(cfg LinkConfig, offer string, want func(*Up) int) (*Guest, string, error) {
+// greatest first, below 0 not at all; each section of the offer carries one track. share is how large pictures are
+// shown, of their full size.
+func Egress(cfg LinkConfig, offer string, want func(*Up) int, share float64) (*Guest, string, error) {
 	kinds, err := offeredSlots(offer)
 	if err != nil {
 		return nil, "", &OfferError{err}
@@ -73,6 +74,7 @@ func Egress(cfg LinkConfig, offer string, want func(*Up) int) (*Guest, string, e
 		if err := g.addSlot(fmt.Sprintf("slot-%d", i), webrtc.NewRTPCodecType(kind)); err != nil {
 			return g.opened("", err)
 		}
+		g.slots[i].down.Want(share)
 	}
 	answer, err := g.answer(offer)
 	return g.opened(answer, err)
@@ -172,13 +174,18 @@ func (g *Guest) choose() {
 	}
 }
 
-// offeredTracks names the tracks of an offer to publish, by media section.
-func offeredTracks(offer string) (map[string]string, error) {
-	names := map[string]string{}
+// offeredTracks names the tracks of an offer to publish, and the layers of those that are sent in several sizes, by media
+// section.
+func offeredTracks(offer string) (names map[string]string, sizes map[string][]string, err error) {
+	names, sizes = map[string]string{}, map[string][]string{}
 	count := map[string]int{}
-	err := sections(offer, func(mid, kind string, sends, _ bool) {
+	err = sections(offer, func(m *sdp.MediaDescription, mid string, sends, _ bool) {
 		if !sends {
 			return
+		}
+		kind := m.MediaName.Media
+		if simulcast, has := m.Attribute("simulcast"); has {
+			sizes[mid] = rids(simulcast)
 		}
 		name := map[string]string{wire.Video: "camera", wire.Audio: "microphone"}[kind]
 		if count[kind]++; count[kind] > 1 {
@@ -188,20 +195,20 @@ func offeredTracks(offer string) (map[string]string, error) {
 	})
 	switch {
 	case err != nil:
-		return nil, err
+		return nil, nil, err
 	case len(names) == 0:
-		return nil, errors.New("the offer sends nothing: want a video or audio section that is sendonly")
+		return nil, nil, errors.New("the offer sends nothing: want a video or audio section that is sendonly")
 	case len(names) > wire.MaxTracks:
-		return nil, fmt.Errorf("the offer sends %d tracks, at most %d are taken", len(names), wire.MaxTracks)
+		return nil, nil, fmt.Errorf("the offer sends %d tracks, at most %d are taken", len(names), wire.MaxTracks)
 	}
-	return names, nil
+	return names, sizes, nil
 }
 
 // offeredSlots lists the kinds of the sections of an offer to watch.
 func offeredSlots(offer string) (kinds []string, err error) {
-	err = sections(offer, func(_, kind string, _, receives bool) {
+	err = sections(offer, func(m *sdp.MediaDescription, _ string, _, receives bool) {
 		if receives {
-			kinds = append(kinds, kind)
+			kinds = append(kinds, m.MediaName.Media)
 		}
 	})
 	switch {
@@ -216,7 +223,7 @@ func offeredSlots(offer string) (kinds []string, err error) {
 }
 
 // sections calls fn for each video and audio section of a description.
-func sections(description string, fn func(mid, kind string, sends, receives bool)) error {
+func sections(description string, fn func(m *sdp.MediaDescription, mid string, sends, receives bool)) error {
 	var d sdp.SessionDescription
 	if err := d.UnmarshalString(description); err != nil {
 		return fmt.Errorf("the offer is not SDP: %w", err)
@@ -232,7 +239,7 @@ func sections(description string, fn func(mid, kind string, sends, receives bool
 		}
 		has := func(direction string) bool { _, ok := m.Attribute(direction); return ok }
 		one := has("sendonly") || has("recvonly") || has("inactive")
-		fn(mid, kind, has("sendonly") || !one, has("recvonly") || !one)
+		fn(m, mid, has("sendonly") || !one, has("recvonly") || !one)
 	}
 	return nil
 }

@@ -15,6 +15,7 @@ const (
 	audioBits   = 48e3 // what sound takes, with what goes around it
 	reserve     = 20e3 // for marks and for asking again
 	stepUp      = 1.2  // of what a rung takes must be there before it is entered
+	keepUp      = 1.05 // and as long as it is kept
 	keyFloor    = 30e3 // below, not even key frames are sent
 	keyShare    = 0.7  // of the rest that key frames may take
 	keyAtLeast  = 2 * time.Second
@@ -44,10 +45,10 @@ func (l *link) share(now time.Time) (slow bool) {
 	slices.SortStableFunc(pictures, func(a, b *Down) int { return rank(a.carries()) - rank(b.carries()) })
 	l.estimate.Want = reserve
 	for _, d := range pictures {
-		if u := d.carries(); u != nil {
-			l.estimate.Want += stepUp * u.bits()
-		}
-		rest -= d.settle(max(rest, 0), now)
+		takes, wants := d.settle(max(rest, 0), now)
+		rest -= takes
+		l.estimate.Want += stepUp * wants
+		d.follow()
 		slow = slow || d.slow()
 	}
 	return slow
@@ -79,44 +80,89 @@ func (d *Down) carries() *Up {
 	return d.up
 }
 
-// settle puts the slot on the rung that so many bits per second bear, and returns what it takes of them.
-func (d *Down) settle(rest float64, now time.Time) (takes float64) {
+// settle puts the slot on the rung, and of layers on the one, that so many bits per second bear. It returns what it
+// takes of them, and what it would take if the link bore all.
+func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
+	u := d.carries()
+	if u == nil {
+		return 0, 0
+	}
+	choices := u.choices(now) // takes the layers' lock
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.up == nil {
-		return 0
+	if d.up != u || len(choices) == 0 {
+		return 0, 0
 	}
-	full := d.up.bits()
-	margin := 1.05
-	if d.rung != wire.RungFull {
-		margin = stepUp
+	useful := choices // as large as the receiver shows it, or the smallest
+	for len(useful) > 1 && useful[0].rank < d.least {
+		useful = useful[1:]
 	}
-	rung := wire.RungOff
-	switch {
-	case full*margin <= rest:
-		rung = wire.RungFull
-	case rest >= keyFloor:
+	rung, pick := wire.RungOff, (*Up)(nil)
+	if rest >= keyFloor {
 		rung = wire.RungKeyFrames
 	}
+	for i, c := range useful {
+		margin := stepUp
+		if moving(d.rung) && (c == d.layer || c == d.next) {
+			margin = keepUp
+		}
+		if c.bits()*margin <= rest {
+			if rung, pick = wire.RungFull, c; i > 0 {
+				rung = wire.RungSmall
+			}
+			break
+		}
+	}
 	d.budget = keyShare * rest
-	if rung != d.rung && now.Sub(d.settled) >= settleTime {
-		d.move(rung, now)
+	if now.Sub(d.settled) >= settleTime {
+		d.choose(pick, now)
+		if rung != d.rung {
+			d.move(rung, now)
+		}
 	}
-	if d.rung == wire.RungFull {
-		return full
+	if moving(d.rung) && d.layer != nil {
+		return d.layer.bits(), useful[0].bits()
 	}
-	return d.budget
+	return d.budget, useful[0].bits()
+}
+
+// choose sends another layer from its next key frame on. The caller holds mu.
+func (d *Down) choose(pick *Up, now time.Time) {
+	switch {
+	case pick == nil || pick == d.next:
+	case pick == d.layer:
+		d.next = nil
+	case !moving(d.rung):
+		d.layer, d.next = pick, nil
+	default:
+		d.next, d.settled = pick, now
+	}
+}
+
+// moving says whether a moving picture is sent on a rung.
+func moving(rung string) bool { return rung == wire.RungFull || rung == wire.RungSmall }
+
+// Want says how large the receiver shows the picture, as a share of its full size: layers that are larger than
+// that are of no use to it.
+func (d *Down) Want(share float64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.least = 0
+	for s := 0.5; share <= s && d.least < maxLayers-1; s /= 2 {
+		d.least++
+	}
 }
 
 // move changes the rung. The caller holds mu.
 func (d *Down) move(rung string, now time.Time) {
 	was := d.rung
 	d.rung, d.settled = rung, now
-	d.drop()
-	d.kept.clear() // what is missing of the rung before is not worth sending again
-	if rung == wire.RungFull {
-		d.waiting = true
-		d.up.RequestKey()
+	if moving(was) != moving(rung) {
+		d.drop()
+		d.kept.clear() // what is missing of the rung before is not worth sending again
+		if d.waiting = d.waiting || moving(rung); moving(rung) {
+			d.layer.RequestKey()
+		}
 	}
 	if d.link.OnRung != nil && was != rung {
 		d.link.OnRung(d.up, rung)

@@ -55,6 +55,7 @@ type link struct {
 	changed  chan struct{} // a token when upkeep has more to do
 
 	mu    sync.Mutex
+	faces map[string]*layers // by the track's name
 	ended bool
 	ups   []*Up // replaced, never changed; so is downs
 	downs []*Down
@@ -120,10 +121,28 @@ func (l *link) Resent() int64 { return l.resent.Load() }
 // Dropped returns how many packets could not be written.
 func (l *link) Dropped() int64 { return l.dropped.Load() }
 
-// take makes an up track of what the publisher sends, under a name.
-func (l *link) take(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, name string) {
+// take makes an up track of what the publisher sends, under a name. sizes are the names of its layers, the best first,
+// where it is sent in several.
+func (l *link) take(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, name string, sizes []string) {
 	up := newUp(l, remote, receiver.GetParameters().HeaderExtensions)
 	up.Name = name
+	announce := up
+	if rid := remote.RID(); rid != "" && len(sizes) > 1 {
+		l.mu.Lock()
+		s := l.faces[name]
+		if announce = nil; s == nil {
+			s = newLayers(len(sizes), up)
+			if l.faces == nil {
+				l.faces = map[string]*layers{}
+			}
+			l.faces[name], announce = s, s.face
+		}
+		l.mu.Unlock()
+		if !s.join(up, slices.Index(sizes, rid)) {
+			l.Log.Warn("a layer of a picture is not known, or came twice", "track", name, "rid", rid)
+			return
+		}
+	}
 	l.mu.Lock()
 	l.ups = append(slices.Clip(l.ups), up)
 	l.mu.Unlock()
@@ -131,7 +150,9 @@ func (l *link) take(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, na
 	case l.changed <- struct{}{}:
 	default:
 	}
-	l.OnUp(up)
+	if announce != nil {
+		l.OnUp(announce)
+	}
 	l.spawn(func() { up.listen(receiver) })
 	if !l.spawn(up.run) {
 		close(up.done)

@@ -3,6 +3,11 @@ package sfu
 // Mute stops the writing of the track to all sinks, or lets it go on: nobody receives a muted track and nothing of it
 // is recorded, while its publisher goes on sending. Receivers see no gap; a picture goes on with its next key frame.
 func (u *Up) Mute(on bool) {
+	if u.sizes != nil {
+		for _, l := range u.sizes.all() {
+			l.Mute(on)
+		}
+	}
 	u.mu.Lock()
 	if u.muted == on {
 		u.mu.Unlock()

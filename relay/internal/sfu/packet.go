@@ -23,6 +23,8 @@ type Packet struct {
 	Capture [wire.AbsCaptureTimeSize]byte
 	Arrived time.Time
 	Key     bool // a key frame begins here
+	from    *Up
+	size    int // of what was read
 
 	marks [2]byte // audio level, video orientation, as they go on the wire
 	has   [2]bool // whether the publisher sent them
@@ -53,8 +55,17 @@ func (p *Packet) parse(n int) error {
 		n -= pad
 		p.Header.Padding = false
 	}
-	p.Payload = p.buffer[at:n]
+	p.Payload, p.size = p.buffer[at:n], n
 	return nil
+}
+
+// copy takes over what another packet says.
+func (p *Packet) copy(q *Packet) error {
+	p.Header.Extensions = p.Header.Extensions[:0]
+	copy(p.buffer[:q.size], q.buffer[:q.size])
+	err := p.parse(q.size)
+	p.Capture, p.Arrived, p.Key, p.marks, p.has = q.Capture, q.Arrived, q.Key, q.marks, q.has
+	return err
 }
 
 // Retain keeps the packet for one more Release.

@@ -35,7 +35,7 @@ func FuzzParseFragment(f *testing.F) {
 func FuzzSections(f *testing.F) {
 	f.Add("v=0\r\no=- 1 1 IN IP4 0.0.0.0\r\ns=-\r\nt=0 0\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\na=sendonly\r\n")
 	f.Fuzz(func(t *testing.T, offer string) {
-		_, _ = offeredTracks(offer)
+		_, _, _ = offeredTracks(offer)
 		_, _ = offeredSlots(offer)
 	})
 }

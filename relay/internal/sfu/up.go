@@ -34,6 +34,11 @@ type Up struct {
 	marks              [2]uint8
 
 	meter meter
+	heard atomic.Int64 // when the last packet came, unix ms
+
+	of    *layers // whose layer it is, or nil
+	rank  int     // among those, 0 is the best
+	sizes *layers // whose face it is, or nil: then it has no stream of its own
 
 	mu       sync.Mutex // held while a packet is written to the sinks
 	sinks    []Sink
@@ -95,6 +100,12 @@ func (u *Up) RequestKey() {
 	if u.Kind != wire.Video {
 		return
 	}
+	if u.sizes != nil {
+		for _, l := range u.sizes.coming(u.link.Now()) {
+			l.RequestKey()
+		}
+		return
+	}
 	now, last := u.link.Now().UnixMilli(), u.asked.Load()
 	if now-last >= askPause.Milliseconds() && u.asked.CompareAndSwap(last, now) {
 		u.tell(&rtcp.PictureLossIndication{SenderSSRC: ownSSRC, MediaSSRC: u.ssrc})
@@ -104,8 +115,31 @@ func (u *Up) RequestKey() {
 // bits returns what the track takes, per second.
 func (u *Up) bits() float64 { return u.meter.rate() }
 
-// lastKey returns the packets of the last whole key frame, retained for the caller.
+// whole is the track that the room knows, of which this may be a layer.
+func (u *Up) whole() *Up {
+	if u.of != nil {
+		return u.of.face
+	}
+	return u
+}
+
+// choices are the streams that a receiver may get of the track, the best first.
+func (u *Up) choices(now time.Time) []*Up {
+	if u.sizes != nil {
+		return u.sizes.coming(now)
+	}
+	return []*Up{u}
+}
+
+// lastKey returns the packets of the last whole key frame, retained for the caller; of layers the smallest's.
 func (u *Up) lastKey() []*Packet {
+	if u.sizes != nil {
+		all := u.sizes.coming(u.link.Now())
+		if len(all) == 0 {
+			return nil
+		}
+		return all[len(all)-1].lastKey()
+	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for _, p := range u.group.key {
@@ -134,6 +168,9 @@ func (u *Up) run() {
 			u.mu.Lock()
 			u.group.end()
 			u.mu.Unlock()
+			if u.of != nil {
+				u.of.left()
+			}
 			return
 		}
 	}
@@ -142,28 +179,48 @@ func (u *Up) run() {
 // forward writes a packet to everybody, and asks for what is missing before it.
 func (u *Up) forward(p *Packet) {
 	u.packets.Add(1)
-	p.Arrived = u.link.Now()
+	p.Arrived, p.from = u.link.Now(), u
+	u.heard.Store(p.Arrived.UnixMilli())
 	u.meter.add(len(p.Payload)+overhead, p.Arrived)
 	p.Key = media.StartsKey(u.Codec, p.Payload)
 	u.stamp(p)
 	u.note(p)
 	u.mu.Lock()
 	gap := u.received.take(p.Header.SequenceNumber, p.Header.Timestamp, p.Arrived)
-	if !u.muted {
-		for _, s := range u.sinks {
-			s.Write(p)
-		}
-		if u.Kind == wire.Video {
-			u.group.take(p)
-		}
-	}
+	u.write(p)
+	muted := u.muted
 	u.mu.Unlock()
+	if u.of != nil && !muted {
+		u.of.take(u, p)
+	}
 	if p.Header.Marker || u.Kind == wire.Audio {
 		u.link.flush()
 	}
 	if gap {
 		u.askMissing(p.Arrived)
 	}
+}
+
+// write hands a packet to everybody. The caller holds mu.
+func (u *Up) write(p *Packet) {
+	if u.muted {
+		return
+	}
+	for _, s := range u.sinks {
+		s.Write(p)
+	}
+	if u.Kind == wire.Video {
+		u.group.take(p)
+	}
+}
+
+// show writes a packet that a face takes from its layers.
+func (u *Up) show(p *Packet) {
+	u.packets.Add(1)
+	u.meter.add(len(p.Payload)+overhead, p.Arrived)
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.write(p)
 }
 
 // note takes the marks of a packet, and acknowledges it.
@@ -200,7 +257,7 @@ func (u *Up) receptionReport(now time.Time) (rtcp.ReceptionReport, bool) {
 // listen reads what the publisher says of the track.
 func (u *Up) listen(receiver *webrtc.RTPReceiver) {
 	for {
-		packets, _, err := receiver.ReadRTCP()
+		packets, err := u.readRTCP(receiver)
 		if err != nil {
 			return
 		}
@@ -212,6 +269,15 @@ func (u *Up) listen(receiver *webrtc.RTPReceiver) {
 			}
 		}
 	}
+}
+
+func (u *Up) readRTCP(receiver *webrtc.RTPReceiver) (packets []rtcp.Packet, err error) {
+	if rid := u.remote.RID(); rid != "" {
+		packets, _, err = receiver.ReadSimulcastRTCP(rid)
+	} else {
+		packets, _, err = receiver.ReadRTCP()
+	}
+	return packets, err
 }
 
 // stamp sees that the packet has a capture time: the publisher's own, or reckoned by the RTP clock from
