@@ -19,7 +19,8 @@ type EncoderConfig struct {
 	// KeyInterval is the number of frames from one key frame to the next; 0 is four seconds' worth.
 	// Those who join in the middle ask for one (ForceKeyFrame); the interval is for the recording.
 	KeyInterval int
-	// Whole never leaves a picture out, however many bits that takes: for films rather than networks.
+	// Whole gives every picture the same quality and leaves none out, however many bits that takes: for films
+	// rather than networks. BitRate does not count then.
 	Whole bool
 }
 
@@ -55,6 +56,9 @@ func NewH264Encoder(c EncoderConfig) (*H264Encoder, error) {
 	// Too many bits become a coarser picture first and, at the coarsest, a picture left out: without that
 	// the codec overshoots a poor network's rate threefold, and what queues up there is delay.
 	params.EnableFrameSkip = !c.Whole
+	if c.Whole {
+		params.RCMode = openh264.RCOffMode
+	}
 	params.IntraPeriod = uint(c.KeyInterval)
 	// One slice, one thread: fewer packets, and the other cores are the tracker's.
 	params.MultipleThreadIdc = 1

@@ -1,5 +1,5 @@
 // Package app is the expert's command line: it joins a call, puts it on a desk, and shows that in a
-// window or, headless, nowhere.
+// window or, headless, nowhere; it opens and exports recorded cases.
 package app
 
 import (
@@ -21,7 +21,13 @@ import (
 	"sightline/relay/client"
 )
 
-// options are the command line.
+// commands is the command line: joining a call is what expert does where no other command is named.
+type commands struct {
+	Join   options       `cmd:"" default:"withargs" help:"Join a call: see what the technician sees, and draw on it (the default)."`
+	Export exportCommand `cmd:"" help:"Make of a recorded case a film, captions, tables and a report."`
+}
+
+// options are the command line of joining a call.
 type options struct {
 	Link      string        `arg:"" optional:"" help:"Join link, as \"relay invite\" prints it."`
 	Relay     string        `placeholder:"URL" help:"Where the relay is, in place of a link."`
@@ -42,15 +48,15 @@ type options struct {
 // program cannot have a window: it then becomes the one that can. With a window it must be called on the
 // main goroutine.
 func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Window) int {
-	var o options
+	var c commands
 	code := -1
-	parser, err := kong.New(&o, kong.Name("expert"), kong.Description("Sightline's remote expert: see what the technician sees, and draw on it."),
+	parser, err := kong.New(&c, kong.Name("expert"), kong.Description("Sightline's remote expert: see what the technician sees, and draw on it."),
 		kong.Writers(stdout, stderr), kong.Exit(func(n int) { code = n }))
 	if err != nil {
 		fmt.Fprintln(stderr, "expert:", err)
 		return 2
 	}
-	_, err = parser.Parse(args)
+	parsed, err := parser.Parse(args)
 	if code >= 0 { // help was asked for
 		return code
 	}
@@ -58,6 +64,21 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Wind
 		fmt.Fprintln(stderr, "expert:", err)
 		return 2
 	}
+	switch command, _, _ := strings.Cut(parsed.Command(), " "); command {
+	case "export":
+		err = c.Export.run(ctx, stdout, stderr)
+	default:
+		return c.Join.join(ctx, args, stdout, stderr, open)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "expert:", err)
+		return 1
+	}
+	return 0
+}
+
+// join joins a call and returns the exit code.
+func (o *options) join(ctx context.Context, args []string, stdout, stderr io.Writer, open Window) int {
 	if o.ScriptDoc {
 		fmt.Fprint(stdout, script.Help)
 		return 0

@@ -71,7 +71,8 @@ func (r *Reel) Frame(i int) (*call.Frame, error) {
 	if from < 0 {
 		return nil, fmt.Errorf("%s: frame %d has no key frame before it", r.Camera.Name, i)
 	}
-	if r.dec == nil || r.at < from || r.at >= i {
+	onward := r.at >= from-1 && r.at < i && r.at >= 0 && r.Camera.Shots[r.at].File == r.Camera.Shots[i].File
+	if r.dec == nil || !onward {
 		if err := r.begin(i); err != nil {
 			return nil, err
 		}

@@ -208,3 +208,10 @@ func (t *Tape) Reading(tag Tag, session int64) (Value, bool) {
 	}
 	return Value{s.at[i], s.readings[i]}, true
 }
+
+// Ends returns the first and the last reading of a tag that is one of Tags.
+func (t *Tape) Ends(tag Tag) (first, last Value) {
+	s := t.series[[2]string{tag.Machine, tag.Tag}]
+	n := len(s.at) - 1
+	return Value{s.at[0], s.readings[0]}, Value{s.at[n], s.readings[n]}
+}

@@ -1,0 +1,100 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"sightline/expert/internal/report"
+	"sightline/expert/internal/tape"
+	"sightline/relay/evidence"
+	"sightline/relay/evidence/vault"
+)
+
+// caseFlags are what every command on a case takes.
+type caseFlags struct {
+	Case     string `arg:"" type:"path" help:"The case: a folder, or the archive of one."`
+	Key      string `placeholder:"KEY" help:"The relay's key, as \"relay seal-key\" prints it, or a file with it: proves the case."`
+	Identity string `type:"existingfile" placeholder:"FILE" help:"The age identity that an encrypted case is opened with."`
+}
+
+// unlock returns what reads the pieces of an encrypted case; nil without an identity.
+func (f caseFlags) unlock() (evidence.Decrypt, error) {
+	if f.Identity == "" {
+		return nil, nil
+	}
+	in, err := os.Open(f.Identity)
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return vault.Unlock(f.Case, in)
+}
+
+// open opens the case and examines its seal.
+func (f caseFlags) open() (*tape.Tape, report.Seal, error) {
+	if _, err := os.Stat(f.Case); err != nil {
+		return nil, report.Seal{}, fmt.Errorf("the case: %w", err)
+	}
+	decrypt, err := f.unlock()
+	if err != nil {
+		return nil, report.Seal{}, err
+	}
+	t, err := tape.Open(f.Case, decrypt)
+	if err != nil && decrypt == nil && strings.Contains(err.Error(), "encrypted") {
+		err = fmt.Errorf("%w: --identity FILE names the age identity of one of those who may read it", err)
+	}
+	if err != nil {
+		return nil, report.Seal{}, err
+	}
+	seal, err := f.examine(t, decrypt)
+	if err != nil {
+		return nil, report.Seal{}, errors.Join(err, t.Close())
+	}
+	return t, seal, nil
+}
+
+// examine says whether the case is proven. Without a key, the one that the case names shows whether the case
+// is whole in itself; that is no proof, for who changes a case can name another key.
+func (f caseFlags) examine(t *tape.Tape, decrypt evidence.Decrypt) (report.Seal, error) {
+	key := f.Key
+	if data, err := os.ReadFile(key); key != "" && err == nil {
+		key = string(data)
+	}
+	given := key != ""
+	if !given {
+		key = t.About.Key
+	}
+	r, err := evidence.Verify(f.Case, evidence.VerifyConfig{Key: key, Decrypt: decrypt})
+	if err != nil {
+		return report.Seal{}, err
+	}
+	var words strings.Builder
+	if err := r.Write(&words); err != nil {
+		return report.Seal{}, err
+	}
+	s := report.Seal{Proven: r.Proven && given}
+	switch {
+	case s.Proven:
+		s.Words = fmt.Sprintf("The case is complete, and every byte is as it was recorded, up to %s of the session. Signed by %s.",
+			(time.Duration(r.SealedTo) * time.Microsecond).Round(time.Second), name(key))
+	case r.Proven:
+		s.Words = "The case is whole by the key that it names itself; nobody vouches for that key. Give the relay's key to prove it."
+	default:
+		s.Words = fmt.Sprintf("%d faults were found; the first: %s: %s: %s.", len(r.Faults), r.Faults[0].Kind, r.Faults[0].Place, r.Faults[0].Text)
+	}
+	for line := range strings.Lines(strings.TrimSpace(words.String())) {
+		if line = strings.TrimSpace(line); !strings.Contains(line, "PROVEN") {
+			s.Details = append(s.Details, line)
+		}
+	}
+	return s, nil
+}
+
+// name is a key's name and number, without the key itself.
+func name(key string) string {
+	parts := strings.SplitN(strings.TrimSpace(key), "+", 3)
+	return strings.Join(parts[:min(2, len(parts))], "+")
+}
