@@ -19,7 +19,8 @@ const (
 	keyFloor    = 30e3 // below, not even key frames are sent
 	keyShare    = 0.7  // of the rest that key frames may take
 	keyAtLeast  = 2 * time.Second
-	keyAskAfter = 8 * time.Second // a key frame older than this is worth asking for another
+	keyAskAfter = 3 * time.Second        // a key frame older than this is worth asking for another
+	drainTime   = 700 * time.Millisecond // for what is queued on the way, before the first
 	settleTime  = 600 * time.Millisecond
 )
 
@@ -157,6 +158,9 @@ func (d *Down) Want(share float64) {
 func (d *Down) move(rung string, now time.Time) {
 	was := d.rung
 	d.rung, d.settled = rung, now
+	if rung == wire.RungKeyFrames {
+		d.stillAt = now.Add(drainTime - keyAtLeast)
+	}
 	if moving(was) != moving(rung) {
 		d.drop()
 		d.kept.clear() // what is missing of the rung before is not worth sending again
