@@ -16,7 +16,7 @@ type doctor struct {
 }
 
 func (d *doctor) run(ctx context.Context, stdout io.Writer) error {
-	found := examine.Examine(ctx, examine.Config{Listen: d.Listen, Data: d.Data, MQTT: d.MQTT, MQTTListen: d.MQTTListen, NATS: d.NATS,
+	found := examine.Examine(ctx, examine.Config{Listen: d.Listen, Data: d.Data, MQTT: d.MQTT, MQTTListen: d.MQTTListen, NATS: d.backbone(),
 		TLSCert: d.TLSCert, TLSKey: d.TLSKey, MediaPort: d.MediaPort, URL: d.URL, Issuer: d.Issuer,
 		ACMEDomain: d.ACMEDomain, ACMECA: d.ACMECA, ACMERoot: d.ACMERoot, Webhooks: d.sections.webhooks, Now: time.Now})
 	if !examine.Print(stdout, found) {

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"sightline/relay/internal/bus"
 	"sightline/relay/internal/cert"
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/server"
@@ -26,7 +27,13 @@ type serve struct {
 	MQTTListen string        `name:"mqtt-listen" default:"127.0.0.1:1883" help:"Where the embedded MQTT broker listens; port 0 takes a free one."`
 	MediaPort  int           `help:"UDP port of all media; the same number as HTTP's by default."`
 	Advertise  string        `placeholder:"HOST:PORT" help:"Where media reaches the relay from outside, behind a NAT that forwards the port."`
-	NATS       string        `name:"nats" placeholder:"nats://HOST:PORT" help:"A NATS with JetStream elsewhere; without it an embedded one is run."`
+	NATS       string        `name:"nats" placeholder:"nats://HOST:PORT,..." help:"A NATS with JetStream elsewhere, best a cluster of three servers; without it an embedded one is run. All relays on it are one: see relay-url."`
+	Replicas   int           `name:"nats-replicas" default:"0" help:"On how many servers of NATS everything is kept: 1, 3 or 5; 0 for three in a cluster."`
+	NATSCreds  string        `name:"nats-creds" type:"path" placeholder:"FILE" help:"The .creds file by which NATS knows the relay."`
+	NATSCA     string        `name:"nats-ca" type:"path" placeholder:"FILE" help:"PEM file with the root of NATS's certificate."`
+	NATSCert   string        `name:"nats-cert" type:"path" placeholder:"FILE" help:"PEM file with the relay's certificate for NATS."`
+	NATSKey    string        `name:"nats-key" type:"path" placeholder:"FILE" help:"PEM file with its key."`
+	RelayURL   string        `name:"relay-url" placeholder:"https://HOST" help:"With many relays: where clients and the other relays reach this very one, not a balancer before all. By default public-url, or where it listens."`
 	TLSCert    string        `name:"tls-cert" type:"path" help:"PEM file; needed to listen on more than this machine."`
 	TLSKey     string        `name:"tls-key" type:"path" help:"PEM file."`
 	ACMEDomain string        `name:"acme-domain" placeholder:"HOST" help:"Get the certificate for this name by ACME, and agree to the authority's terms; it looks at port 443, which must lead to the relay's."`
@@ -99,13 +106,18 @@ func (c serve) server(log *slog.Logger) (server.Config, error) {
 		return server.Config{}, config.Bad("proxy", err)
 	}
 	return server.Config{Listen: c.Listen, Data: c.Data, MQTT: c.MQTT, MQTTAddr: c.MQTTListen, MQTTUsers: c.sections.machines,
-		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.NATS, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxy: proxy, Log: log,
+		MediaPort: c.MediaPort, Advertise: c.Advertise, NATS: c.backbone(), RelayURL: c.RelayURL, TLSCert: c.TLSCert, TLSKey: c.TLSKey, Proxy: proxy, Log: log,
 		ACME:  cert.ACMEConfig{Domain: c.ACMEDomain, Email: c.ACMEEmail, CA: c.ACMECA, Root: c.ACMERoot},
 		Rooms: c.sections.rooms, Webhooks: c.sections.webhooks, PublicURL: c.PublicURL,
 		Staff:      staff.Config{Issuer: c.Issuer, ClientID: c.ClientID, Secret: c.Secret, Claim: c.Claim, Rules: c.sections.staff},
 		AuditBytes: int64(c.AuditMB) << 20,
 		Recording:  server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo},
 		Limits:     server.Limits{JoinsPerMinute: c.Joins, RequestsPerMinute: c.Requests, MessagesPerSecond: c.Messages, Connections: c.Conns}}, nil
+}
+
+// backbone is the NATS that the relay uses.
+func (c serve) backbone() bus.Options {
+	return bus.Options{URL: c.NATS, Replicas: c.Replicas, Creds: c.NATSCreds, CA: c.NATSCA, Cert: c.NATSCert, Key: c.NATSKey}
 }
 
 // network reads an address, or a network of them; empty is none.

@@ -31,6 +31,7 @@ type Bus struct {
 	js       jetstream.JetStream
 	log      jetstream.Stream
 	rooms    jetstream.KeyValue
+	replicas int // of what is made in JetStream
 }
 
 const (
@@ -42,10 +43,13 @@ const (
 	timeout = 10 * time.Second
 )
 
-// Open starts NATS under dir, or connects to url where that is not empty.
-func Open(ctx context.Context, dir, url string) (*Bus, error) {
-	b := &Bus{}
-	if err := b.connect(dir, url); err != nil {
+// Open starts NATS under dir, or connects to the one elsewhere that o names.
+func Open(ctx context.Context, dir string, o Options) (*Bus, error) {
+	if err := o.Check(); err != nil {
+		return nil, err
+	}
+	b := &Bus{replicas: o.Replicas}
+	if err := b.connect(ctx, dir, o); err != nil {
 		b.Close()
 		return nil, err
 	}
@@ -56,17 +60,25 @@ func Open(ctx context.Context, dir, url string) (*Bus, error) {
 	return b, nil
 }
 
-func (b *Bus) connect(dir, url string) error {
+func (b *Bus) connect(ctx context.Context, dir string, o Options) error {
 	var err error
-	if url != "" {
-		if b.conn, err = nats.Connect(url, nats.Name("sightline relay"), nats.MaxReconnects(-1)); err != nil {
-			return fmt.Errorf("connect to NATS at %s: %w", url, err)
+	if o.URL != "" {
+		if b.conn, err = o.connect("sightline relay"); err != nil {
+			return err
 		}
 	} else if err = b.embed(dir); err != nil {
 		return fmt.Errorf("start NATS under %s: %w", dir, err)
 	}
-	b.js, err = jetstream.New(b.conn)
-	return err
+	if b.js, err = jetstream.New(b.conn); err != nil {
+		return err
+	}
+	if b.replicas == 0 {
+		b.replicas = 1
+		if o.URL != "" && b.conn.ConnectedClusterName() != "" {
+			b.replicas = clusterReplicas
+		}
+	}
+	return nil
 }
 
 // embed starts a server without a listener: only this process reaches it.
@@ -87,17 +99,13 @@ func (b *Bus) embed(dir string) error {
 }
 
 func (b *Bus) prepare(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, 2*timeout)
-	defer cancel()
 	var err error
-	b.log, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: streamName,
-		Subjects: []string{"room.>", "late.>"}, Storage: jetstream.FileStorage, Duplicates: dedup,
-		AllowDirect: true, DenyPurge: true, DenyDelete: true})
+	b.log, err = b.stream(ctx, jetstream.StreamConfig{Name: streamName, Subjects: []string{"room.>", "late.>"},
+		Storage: jetstream.FileStorage, Duplicates: dedup, AllowDirect: true, DenyPurge: true, DenyDelete: true})
 	if err != nil {
 		return err
 	}
-	b.rooms, err = b.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{Bucket: bucketName,
-		Storage: jetstream.FileStorage})
+	b.rooms, err = b.bucket(ctx, jetstream.KeyValueConfig{Bucket: bucketName, Storage: jetstream.FileStorage})
 	return err
 }
 

@@ -15,7 +15,7 @@ import (
 
 func open(t *testing.T, dir string) *Bus {
 	t.Helper()
-	b, err := Open(t.Context(), dir, "")
+	b, err := Open(t.Context(), dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -43,10 +42,9 @@ func (b *Bus) Began(ctx context.Context, room string, now int64) (int64, error) 
 }
 
 // Append writes a message to a room's log; late says that it does not hold its register. It returns the
-// message's place in the log, and whether it was there before under the same name.
+// message's place in the log, and whether it was there before under the same name. While the backbone elects a leader,
+// Append waits; it fails after patience, or with ctx.
 func (b *Bus) Append(ctx context.Context, room string, e wire.Envelope, late bool) (seq uint64, again bool, err error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
 	e.Seq = 0
 	data, err := e.Encode()
 	if err != nil {
@@ -54,7 +52,7 @@ func (b *Bus) Append(ctx context.Context, room string, e wire.Envelope, late boo
 	}
 	m := nats.NewMsg(subject(room, e, late))
 	m.Data = data
-	ack, err := b.js.PublishMsg(ctx, m, jetstream.WithMsgID(room+"/"+e.From+"/"+e.Msg))
+	ack, err := b.publish(ctx, m, jetstream.WithMsgID(room+"/"+e.From+"/"+e.Msg))
 	if err != nil {
 		return 0, false, fmt.Errorf("append to the log of %s: %w", room, err)
 	}
@@ -92,7 +90,8 @@ func (b *Bus) Get(ctx context.Context, room, kind, id string) (e wire.Envelope, 
 }
 
 // Follow calls fn with the last message of every register of a room, then with all that come, in the
-// order of the log, until ctx ends or fn fails. fn may block: the log waits on disk.
+// order of the log, until ctx ends, fn fails, or the log is away for longer than patience. fn may block: the log waits
+// on disk.
 func (b *Bus) Follow(ctx context.Context, room string, fn func(wire.Envelope) error) error {
 	var failed error
 	err := b.read(ctx, []string{"room." + room + ".>", "late." + room + ".>"}, func(e wire.Envelope, _ uint64) bool {
@@ -102,50 +101,14 @@ func (b *Bus) Follow(ctx context.Context, room string, fn func(wire.Envelope) er
 	return errors.Join(failed, err)
 }
 
-// read calls fn with each message and how many wait after it, until it returns false. With ifAny it
-// returns at once where there is none.
-func (b *Bus) read(ctx context.Context, subjects []string, fn func(wire.Envelope, uint64) bool, ifAny bool) error {
-	consumer, err := b.log.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{FilterSubjects: subjects,
-		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, InactiveThreshold: time.Minute})
-	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-	if ifAny && consumer.CachedInfo().NumPending == 0 {
-		return nil
-	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(256))
-	if err != nil {
-		return fmt.Errorf("read the log: %w", err)
-	}
-	defer messages.Stop()
-	stop := context.AfterFunc(ctx, messages.Stop)
-	defer stop()
-	for {
-		m, err := messages.Next()
-		if ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err != nil {
-			return fmt.Errorf("read the log: %w", err)
-		}
-		e, meta, err := decode(m)
-		if err != nil {
-			return err
-		}
-		if !fn(e, meta.NumPending) {
-			return nil
-		}
-	}
-}
-
 func decode(m jetstream.Msg) (wire.Envelope, *jetstream.MsgMetadata, error) {
 	meta, err := m.Metadata()
 	if err != nil {
-		return wire.Envelope{}, nil, fmt.Errorf("read the log: %w", err)
+		return wire.Envelope{}, nil, &badMessage{fmt.Errorf("read the log: %w", err)}
 	}
 	var e wire.Envelope
 	if err := json.Unmarshal(m.Data(), &e); err != nil {
-		return wire.Envelope{}, nil, fmt.Errorf("message %d of the log: %w", meta.Sequence.Stream, err)
+		return wire.Envelope{}, nil, &badMessage{fmt.Errorf("message %d of the log: %w", meta.Sequence.Stream, err)}
 	}
 	e.Seq = meta.Sequence.Stream
 	return e, meta, nil

@@ -27,9 +27,7 @@ const (
 // OpenQueue opens a queue, or makes it. Jobs that are older than keep are let go. A job whose try has not ended after a
 // time is given out again: its worker is gone. name has letters only.
 func (b *Bus) OpenQueue(ctx context.Context, name string, keep, try time.Duration) (*Queue, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	stream, err := b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{Name: "QUEUE_" + name, Subjects: []string{"queue." + name + ".>"},
+	stream, err := b.stream(ctx, jetstream.StreamConfig{Name: "QUEUE_" + name, Subjects: []string{"queue." + name + ".>"},
 		Storage: jetstream.FileStorage, Retention: jetstream.WorkQueuePolicy, MaxAge: keep, MaxBytes: maxQueue, Discard: jetstream.DiscardOld,
 		Duplicates: min(dedup, keep)})
 	if err != nil {

@@ -8,17 +8,19 @@ import (
 	"io"
 	"time"
 
+	"sightline/relay/internal/bus"
 	"sightline/relay/internal/webhook"
 )
 
 // Config is what is examined: the relay's settings (see server.Config), and where it is reached.
 type Config struct {
-	Listen, Data, MQTT, MQTTListen, NATS string
-	TLSCert, TLSKey                      string
-	MediaPort                            int
-	Issuer                               string // the OpenID provider
-	ACMEDomain, ACMECA, ACMERoot         string
-	Webhooks                             []webhook.Target
+	Listen, Data, MQTT, MQTTListen string
+	NATS                           bus.Options
+	TLSCert, TLSKey                string
+	MediaPort                      int
+	Issuer                         string // the OpenID provider
+	ACMEDomain, ACMECA, ACMERoot   string
+	Webhooks                       []webhook.Target
 	// URL is where clients reach the relay. Where it is empty, the relay is looked for on this machine, and may
 	// be down.
 	URL string

@@ -116,7 +116,7 @@ func TestFaults(t *testing.T) {
 		"not yet good":   {func(c *doctor.Config) { c.TLSCert, c.TLSKey = certificate(t, now.Add(time.Hour), now.AddDate(0, 1, 0)) }, "tls-cert", doctor.Fail, "only from", "clock", ""},
 		"expires soon":   {func(c *doctor.Config) { c.TLSCert, c.TLSKey = certificate(t, now, now.AddDate(0, 0, 3)) }, "tls-cert", doctor.Warn, "expires at", "renew", ""},
 		"no certificate": {func(c *doctor.Config) { c.TLSCert, c.TLSKey = "none.pem", "none.pem" }, "tls-cert", doctor.Fail, "no such file", "PEM", ""},
-		"no NATS":        {func(c *doctor.Config) { c.NATS = "nats://" + free(t) }, "nats", doctor.Fail, "NATS", "nats-server -js", ""},
+		"no NATS":        {func(c *doctor.Config) { c.NATS.URL = "nats://" + free(t) }, "nats", doctor.Fail, "NATS", "nats-server -js", ""},
 		"no broker":      {func(c *doctor.Config) { c.MQTT = "tcp://" + free(t) }, "mqtt", doctor.Fail, "refused", "plant's broker", ""},
 		"relay is down":  {func(c *doctor.Config) { c.URL = "http://" + free(t) }, "relay", doctor.Fail, "does not answer", "firewall", ""},
 		"only HTTP":      {func(c *doctor.Config) { c.URL = onlyHTTP.URL }, "TURN", doctor.Fail, "", "only HTTP through", ""},

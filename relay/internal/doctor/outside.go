@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"sightline/relay/internal/bus"
@@ -146,13 +147,14 @@ func (c Config) askTURN(ctx context.Context, base string) error {
 
 func (c Config) nats(ctx context.Context) Finding {
 	f := Finding{What: "nats", Level: OK, Text: "embedded"}
-	if c.NATS == "" {
+	if c.NATS.URL == "" {
 		return f
 	}
-	f.Text = c.NATS + " answers, with JetStream"
-	if err := bus.Check(ctx, c.NATS); err != nil {
-		f.Level, f.Text = Fail, err.Error()
-		f.Mend = "start NATS with JetStream (nats-server -js), let its port through, and give name and password in the URL where it wants them"
+	about, err := bus.Check(ctx, c.NATS)
+	f.Text = about
+	if err != nil {
+		text, mend, _ := strings.Cut(err.Error(), "; ")
+		f.Level, f.Text, f.Mend = Fail, text, mend
 	}
 	return f
 }

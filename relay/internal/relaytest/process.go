@@ -12,6 +12,7 @@ import (
 
 	"sightline/relay/internal/app"
 	"sightline/relay/internal/auth"
+	"sightline/relay/internal/natstest"
 )
 
 // processEnv makes a test binary be a relay.
@@ -19,10 +20,13 @@ const processEnv = "SIGHTLINE_TEST_RELAY"
 
 // Main is to be called first in TestMain: it makes the test binary a relay where Process has started it.
 func Main(m *testing.M) {
-	if os.Getenv(processEnv) == "" {
-		os.Exit(m.Run())
+	switch {
+	case os.Getenv(natstest.Env) != "":
+		os.Exit(natstest.Serve(os.Getenv(natstest.Env)))
+	case os.Getenv(processEnv) != "":
+		os.Exit(app.Main(os.Args[1:], os.Stdout, os.Stderr))
 	}
-	os.Exit(app.Main(os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(m.Run())
 }
 
 // Process is a relay in a process of its own.

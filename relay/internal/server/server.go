@@ -40,7 +40,7 @@ type Config struct {
 	MQTTUsers []plant.User // of the embedded broker; none: everybody, from this machine
 	MediaPort int          // UDP; 0: the same number as HTTP's, or a free one where that is taken
 	Advertise string       // host:port where media reaches the relay from outside; empty: its own addresses
-	NATS      string       // a NATS elsewhere; empty: the embedded one
+	NATS      bus.Options  // a NATS elsewhere; without URL: the embedded one
 	TLSCert   string       // PEM files; both or none
 	TLSKey    string
 	ACME      cert.ACMEConfig // no Domain: not used
@@ -52,6 +52,7 @@ type Config struct {
 	Rooms     policy.Rooms // what holds in which room
 	Webhooks  []webhook.Target
 	Staff     staff.Config // how staff sign in; no Issuer: only with tokens
+	RelayURL  string       // with many relays: where this very one is reached; empty: PublicURL, or where it listens
 	PublicURL string       // where people reach the relay, https://host; empty: as they have asked
 	// AuditBytes is the size past which the audit log is put aside and begun anew; 0: never.
 	AuditBytes int64
@@ -142,6 +143,10 @@ func (c *Config) check() error {
 	if err := c.checkStaff(); err != nil {
 		return err
 	}
+	if err := c.NATS.Check(); err != nil {
+		return config.Bad("nats", err)
+	}
+	c.NATS.Log = c.Log
 	host, _, err := net.SplitHostPort(c.Listen)
 	if err != nil {
 		return config.Bad("listen", fmt.Errorf("%q: want host:port", c.Listen))
@@ -181,10 +186,10 @@ func (s *Server) start(ctx context.Context) error {
 		return err
 	}
 	if s.bus, err = bus.Open(ctx, filepath.Join(s.cfg.Data, "nats"), s.cfg.NATS); err != nil {
-		return config.Bad(either(s.cfg.NATS != "", "nats", "data"), err)
+		return config.Bad(either(s.cfg.NATS.URL != "", "nats", "data"), err)
 	}
 	if err := s.openHooks(ctx); err != nil {
-		return config.Bad(either(s.cfg.NATS != "", "nats", "data"), err)
+		return config.Bad(either(s.cfg.NATS.URL != "", "nats", "data"), err)
 	}
 	if s.listener, err = s.listen(); err != nil {
 		return err

@@ -103,7 +103,7 @@ func TestTold(t *testing.T) {
 	var mu sync.Mutex
 	log := slog.New(slog.NewTextHandler(writer(func(p []byte) (int, error) { mu.Lock(); defer mu.Unlock(); return logged.Write(p) }), nil))
 	open := func() (*bus.Bus, *Sender) {
-		b, err := bus.Open(t.Context(), dir, "")
+		b, err := bus.Open(t.Context(), dir, bus.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
