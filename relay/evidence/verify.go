@@ -57,22 +57,21 @@ type verifier struct {
 
 	manifest Manifest
 	pieces   map[string][]Piece
-	last     Record            // the line before
-	prev     string            // its hash
-	n        uint64            // of the line that comes
-	broken   bool              // the chain does not hold
-	covered  uint64            // the lines before it are signed for
-	tree     tlog.Tree         // that the last checkpoint names
-	head     string            // the text of the last head
-	at       int64             // latest session time
-	lag      int64             // of the wall clock against session time, µs
-	clocked  bool              // lag is known
-	jump     int64             // the recorder says that it set
-	jumped   bool              //
-	stands   bool              // session time stands still: the case was recovered
-	closing  []string          // the kinds of the records from the last end on
-	stamped  bool              // the last end says that a stamp follows
-	records  map[string]uint64 // the lines that are there, by their hashes, for a broken chain
+	last     Record    // the line before
+	prev     string    // its hash
+	n        uint64    // of the line that comes
+	broken   bool      // the chain does not hold
+	covered  uint64    // the lines before it are signed for
+	tree     tlog.Tree // that the last checkpoint names
+	head     string    // the text of the last head
+	at       int64     // latest session time
+	lag      int64     // of the wall clock against session time, µs
+	clocked  bool      // lag is known
+	jump     int64     // the recorder says that it set
+	jumped   bool      //
+	stands   bool      // session time stands still: the case was recovered
+	closing  []string  // the kinds of the records from the last end on
+	stamped  bool      // the last end says that a stamp follows
 }
 
 func (v *verifier) run() {

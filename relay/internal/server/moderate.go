@@ -150,12 +150,3 @@ func (s *Server) enter(ctx context.Context, b room.Bearer, name string) (*openRo
 	}
 	return o, nil
 }
-
-// newcomer is who wants to come in.
-type newcomer struct {
-	who   wire.Participant
-	grant auth.Grant
-}
-
-func (n newcomer) Who() wire.Participant { return n.who }
-func (n newcomer) May(right string) bool { return n.grant.May(right) }

@@ -112,7 +112,6 @@ func TestAReceiverGetsTheSizeItsLinkBears(t *testing.T) {
 			s.play(15, true)
 		}
 	}
-	var last []int
 	for _, step := range []struct {
 		rest float64
 		size int
@@ -122,7 +121,6 @@ func TestAReceiverGetsTheSizeItsLinkBears(t *testing.T) {
 		if got := all[len(all)-1]; got != step.size {
 			t.Fatalf("at %.0f Mbit/s: size %d, want %d", step.rest/1e6, got, step.size)
 		}
-		last = append(last, len(all))
 	}
 	if want := []string{wire.RungSmall, wire.RungFull}; !slices.Equal(rungs, want) {
 		t.Errorf("rungs %v, want %v", rungs, want)

@@ -33,12 +33,6 @@ type Packet struct {
 	refs   atomic.Int32
 }
 
-// The places in Packet.marks.
-const (
-	markLevel = iota
-	markOrientation
-)
-
 var errPadding = errors.New("packet has more padding than payload")
 
 // parse reads the first n bytes of the buffer.

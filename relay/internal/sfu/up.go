@@ -115,14 +115,6 @@ func (u *Up) RequestKey() {
 // bits returns what the track takes, per second.
 func (u *Up) bits() float64 { return u.meter.rate() }
 
-// whole is the track that the room knows, of which this may be a layer.
-func (u *Up) whole() *Up {
-	if u.of != nil {
-		return u.of.face
-	}
-	return u
-}
-
 // choices are the streams that a receiver may get of the track, the best first.
 func (u *Up) choices(now time.Time) []*Up {
 	if u.sizes != nil {
