@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"sightline/relay/internal/audit"
-	"sightline/relay/internal/auth"
 	"sightline/relay/internal/invitation"
 	"sightline/relay/internal/room"
 	"sightline/relay/wire"
