@@ -45,12 +45,22 @@ func TestMain(m *testing.M) {
 }
 
 // relay is a relay process on loopback.
-type relay struct{ url, data string }
+type relay struct {
+	url, mqtt, data string
+	cmd             *exec.Cmd
+}
 
 func startRelay(t *testing.T) *relay {
 	t.Helper()
-	r := &relay{data: t.TempDir()}
+	return startRelayIn(t, t.TempDir())
+}
+
+func startRelayIn(t *testing.T, data string, more ...string) *relay {
+	t.Helper()
+	r := &relay{data: data}
 	cmd := exec.Command(relayProgram, "serve", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data", r.data)
+	cmd.Args = append(cmd.Args, more...)
+	r.cmd = cmd
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -66,6 +76,9 @@ func startRelay(t *testing.T) *relay {
 	for _, w := range strings.Fields(line) {
 		if url, ok := strings.CutPrefix(w, "url="); ok {
 			r.url = url
+		}
+		if url, ok := strings.CutPrefix(w, "mqtt="); ok {
+			r.mqtt = url
 		}
 	}
 	return r
@@ -95,7 +108,7 @@ func (r *relay) field(t *testing.T) (kill func()) {
 }
 
 // expert plays a script as "expert --headless" does, and returns its trace.
-func (r *relay) expert(t *testing.T, name, text string) (trace []map[string]any) {
+func (r *relay) expert(t *testing.T, name, text string, more ...string) (trace []map[string]any) {
 	t.Helper()
 	dir := t.TempDir()
 	file, out := filepath.Join(dir, "script"), filepath.Join(dir, "trace.jsonl")
@@ -103,7 +116,8 @@ func (r *relay) expert(t *testing.T, name, text string) (trace []map[string]any)
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	if code := Run(t.Context(), []string{"--relay", r.url, "--token", r.token(t, "expert", name), "--headless", "--script", file, "--trace", out}, &stdout, &stderr, nil); code != 0 {
+	args := append([]string{"--relay", r.url, "--token", r.token(t, "expert", name), "--headless", "--script", file, "--trace", out}, more...)
+	if code := Run(t.Context(), args, &stdout, &stderr, nil); code != 0 {
 		t.Fatalf("expert %s ended with %d: %s%s", name, code, stdout.String(), stderr.String())
 	}
 	data, err := os.ReadFile(out)

@@ -51,6 +51,11 @@ func runField(url, token string) error {
 	tick := time.NewTicker(time.Second / 15)
 	defer tick.Stop()
 	index := map[int64]int{}
+	truth, err := newTruth(os.Getenv("SIGHTLINE_TEST_TRUTH"))
+	if err != nil {
+		return err
+	}
+	defer truth.close()
 	for i := 0; ; i++ {
 		select {
 		case <-ctx.Done():
@@ -70,16 +75,57 @@ func runField(url, token string) error {
 		e := vision.Estimate{Captured: captured, State: vision.Tracking, PoseCW: w.PoseCW(i), Map: "plant", Metric: true, SigmaPx: 0.3, Landmarks: 100}
 		_ = c.SendPose(captured, e.Message(w.Camera()))
 		for len(marks) > 0 {
-			place(c, w, <-marks, index)
+			truth.placed(place(c, w, <-marks, index))
 		}
+		truth.frame(w, i, captured)
 	}
 }
 
-// place answers a mark with its true place in the world.
-func place(c *client.Client, w *sim.World, e wire.Envelope, index map[int64]int) {
+// truth writes down where the marks are in each frame that is sent: a line of a frame, and the pixels of a mark.
+type truth struct {
+	file  *os.File
+	marks [][]annotate.AnchorPoint
+}
+
+func newTruth(path string) (*truth, error) {
+	if path == "" {
+		return &truth{}, nil
+	}
+	f, err := os.Create(path)
+	return &truth{file: f}, err
+}
+
+func (t *truth) close() {
+	if t.file != nil {
+		_ = t.file.Close()
+	}
+}
+
+func (t *truth) placed(points []annotate.AnchorPoint) {
+	if len(points) > 0 {
+		t.marks = append(t.marks, points)
+	}
+}
+
+func (t *truth) frame(w *sim.World, i int, captured int64) {
+	if t.file == nil {
+		return
+	}
+	fmt.Fprint(t.file, captured)
+	for _, mark := range t.marks {
+		for _, p := range mark {
+			px, _ := w.Camera().Project(w.PoseCW(i).Apply(p.P))
+			fmt.Fprintf(t.file, " %.2f %.2f", px[0], px[1])
+		}
+	}
+	fmt.Fprintln(t.file)
+}
+
+// place answers a mark with its true place in the world, which it returns.
+func place(c *client.Client, w *sim.World, e wire.Envelope, index map[int64]int) []annotate.AnchorPoint {
 	m, err := replica.DecodeMark(e.Body)
 	if err != nil || m.Deleted {
-		return
+		return nil
 	}
 	a := annotate.Anchor{MarkTime: e.Time, State: annotate.Placed, Map: "plant", Metric: true}
 	i, known := index[e.Captured]
@@ -94,6 +140,7 @@ func place(c *client.Client, w *sim.World, e wire.Envelope, index map[int64]int)
 		a.Points = append(a.Points, point)
 	}
 	_, _ = c.Publish(wire.KindAnchor, e.ID, e.Captured, a)
+	return a.Points
 }
 
 func decode(line string) (out map[string]any, err error) {

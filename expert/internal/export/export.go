@@ -145,7 +145,7 @@ func (e *exporter) report(w io.Writer) error {
 }
 
 // checkEvery is how much of a film may be made again after it was broken off, µs of it.
-const checkEvery = 10_000_000
+const checkEvery = 2_000_000
 
 // film makes the film, or goes on with it.
 func (e *exporter) film(ctx context.Context, res *Result) error {
