@@ -24,6 +24,7 @@ import (
 // commands is the command line: joining a call is what expert does where no other command is named.
 type commands struct {
 	Join   options       `cmd:"" default:"withargs" help:"Join a call: see what the technician sees, and draw on it (the default)."`
+	Open   openCommand   `cmd:"" help:"Open a recorded case instead of a call: play it, search it, see what was drawn and measured."`
 	Export exportCommand `cmd:"" help:"Make of a recorded case a film, captions, tables and a report."`
 }
 
@@ -65,6 +66,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Wind
 		return 2
 	}
 	switch command, _, _ := strings.Cut(parsed.Command(), " "); command {
+	case "open":
+		err = c.Open.run(ctx, args, stdout, open)
 	case "export":
 		err = c.Export.run(ctx, stdout, stderr)
 	default:
@@ -116,9 +119,8 @@ func (o *options) setup() (s setup, err error) {
 	if s.url == "" || s.token == "" {
 		return s, errors.New("where to? Give a join link, or --relay and --token; \"relay invite ROOM --role expert\" prints one")
 	}
-	var rest string
-	if n, _ := fmt.Sscanf(o.Size+" ", "%dx%d%s", &s.width, &s.height, &rest); n != 2 || s.width < 320 || s.height < 240 || s.width > 7680 || s.height > 4320 {
-		return s, fmt.Errorf("--size %s: want WIDTHxHEIGHT, from 320x240 to 7680x4320", o.Size)
+	if s.width, s.height, err = parseSize(o.Size); err != nil {
+		return s, err
 	}
 	if o.Script == "" {
 		return s, nil
@@ -132,6 +134,15 @@ func (o *options) setup() (s setup, err error) {
 		return s, fmt.Errorf("script %s: %w", o.Script, err)
 	}
 	return s, nil
+}
+
+// parseSize reads the size of a window.
+func parseSize(size string) (width, height int, err error) {
+	var rest string
+	if n, _ := fmt.Sscanf(size+" ", "%dx%d%s", &width, &height, &rest); n != 2 || width < 320 || height < 240 || width > 7680 || height > 4320 {
+		return 0, 0, fmt.Errorf("--size %s: want WIDTHxHEIGHT, from 320x240 to 7680x4320", size)
+	}
+	return width, height, nil
 }
 
 func (o *options) run(ctx context.Context, s setup, stdout, stderr io.Writer, open Window) (err error) {

@@ -71,6 +71,9 @@ type Config struct {
 	OnShown    func(Shown)
 	OnReadings func([]devices.Reading) // that the last Render brought on screen
 	OnMark     func(id string, m annotate.Mark, captured int64)
+	// Review makes this the desk of a recorded session: nothing can be drawn, and the foot has a timeline. Source
+	// is its deck then; nil for a call.
+	Review *Review
 }
 
 // Desk is the expert's window. One goroutine uses it.
@@ -108,6 +111,8 @@ type Desk struct {
 	mouse    geom.Vec2
 	hover    string
 	toasts   []toast
+	search   search
+	dragging bool // the timeline's hand
 
 	// How it is drawn.
 	painter, small        *raster.Painter
@@ -196,7 +201,7 @@ func (d *Desk) Resize(width, height int, scale float64) {
 }
 
 func (d *Desk) relayout() {
-	d.lay = newLayout(d.canvas.Rect.Dx(), d.canvas.Rect.Dy(), d.scale, d.hidden)
+	d.lay = newLayout(d.canvas.Rect.Dx(), d.canvas.Rect.Dy(), d.scale, d.hidden, d.cfg.Review != nil)
 	for i := range d.panels {
 		d.panels[i].drawn = nil
 	}

@@ -13,6 +13,12 @@ const (
 	KeyBackspace Key = "Backspace"
 	KeyDelete    Key = "Del"
 	KeyTab       Key = "Tab"
+	KeyLeft      Key = "Left"
+	KeyRight     Key = "Right"
+	KeyUp        Key = "Up"
+	KeyDown      Key = "Down"
+	KeyHome      Key = "Home"
+	KeyEnd       Key = "End"
 )
 
 // EventKind is what happened.

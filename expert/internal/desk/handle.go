@@ -13,6 +13,10 @@ import (
 // Handle takes one event. What the mouse draws belongs to the frame that was on screen at the last Render.
 func (d *Desk) Handle(e Event) {
 	d.clock = d.cfg.Now()
+	if d.cfg.Review != nil {
+		d.reviewed(e)
+		return
+	}
 	switch e.Kind {
 	case Moved:
 		d.moved(e.At)

@@ -13,14 +13,19 @@ const (
 	footHeight = 30
 	toolsWidth = 58
 	sideWidth  = 316
+	// reviewHeight is the foot's with a timeline in it.
+	reviewHeight = 186
 )
 
 // newLayout gives the picture all that the bars leave.
-func newLayout(width, height int, s float64, hidden bool) layout {
+func newLayout(width, height int, s float64, hidden, review bool) layout {
 	w, h := float64(width), float64(height)
 	r := math.Round
 	top, foot := min(r(topHeight*s), h/4), min(r(footHeight*s), h/4)
 	tools, side := min(r(toolsWidth*s), w/5), min(r(sideWidth*s), r(0.36*w))
+	if review { // nothing is drawn on the past
+		foot, tools = min(r(reviewHeight*s), h/2), 0
+	}
 	if hidden {
 		side = 0
 	}

@@ -37,6 +37,9 @@ func (d *Desk) overPicture(f *call.Frame) {
 	}
 	d.frozenSigns()
 	d.linkBanner()
+	if d.cfg.Review != nil {
+		d.overPast()
+	}
 	if d.clearing {
 		d.question()
 	}

@@ -222,9 +222,12 @@ func (d *Desk) waitingFor(e annotate.Entry) string {
 	return cmp.Or(d.views[e.ID].Reason, "not in view")
 }
 
-// notices are the toasts.
+// notices are the toasts; of a recorded session also what was being said.
 func (d *Desk) notices() []scene.Notice {
 	var out []scene.Notice
+	if d.cfg.Review != nil {
+		out = d.said()
+	}
 	for _, t := range d.toasts {
 		out = append(out, scene.Notice{Text: t.text, Level: t.level})
 	}

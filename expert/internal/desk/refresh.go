@@ -8,6 +8,9 @@ import (
 
 // Refresh takes in what the source has now. Render does it too.
 func (d *Desk) Refresh() {
+	if d.cfg.Review != nil {
+		d.cfg.Review.Deck.Tick()
+	}
 	d.clock = d.cfg.Now()
 	room := d.cfg.Source.Room()
 	if room.Version != d.room.Version || d.room.Version == 0 {
@@ -15,6 +18,9 @@ func (d *Desk) Refresh() {
 		d.marks = d.cfg.Source.Marks()
 		d.noteMarks()
 		d.panelsDirty, d.pictureDirty = true, true
+		if d.cfg.Review != nil {
+			d.lastSide = time.Time{} // the clock may have been turned back
+		}
 		d.chooseCamera()
 		if _, ok := d.mark(d.selected); !ok {
 			d.selected = ""
@@ -107,7 +113,11 @@ func (d *Desk) noteMarks() {
 	for _, e := range d.marks {
 		live[e.ID] = true
 		if s, ok := d.firsts[e.ID]; !ok || abs(s.time-e.Time) > 500_000 {
-			d.firsts[e.ID] = sight{e.Time, d.clock}
+			at := d.clock
+			if d.cfg.Review != nil {
+				at = time.UnixMicro(d.cfg.Review.Tape.UTC(e.Time))
+			}
+			d.firsts[e.ID] = sight{e.Time, at}
 		}
 	}
 	for id := range d.firsts {

@@ -28,14 +28,22 @@ func (d *Desk) Render() (canvas *image.RGBA, changed bool) {
 
 // paintPanels draws what looks different of the bars and the side panel.
 func (d *Desk) paintPanels() bool {
-	changed := d.paint(0, d.lay.top, d.top)
+	top, foot := d.top, d.foot
+	if d.cfg.Review != nil {
+		top, foot = d.reviewTop, d.timeline
+	}
+	changed := d.paint(0, d.lay.top, top)
 	changed = d.paint(1, d.lay.tools, d.toolbar) || changed
-	changed = d.paint(2, d.lay.foot, d.foot) || changed
+	changed = d.paint(2, d.lay.foot, foot) || changed
 	if d.clock.Sub(d.lastSide) < sideEvery {
 		return changed // stays due
 	}
 	d.lastSide, d.panelsDirty = d.clock, false
 	painted := d.paint(3, d.lay.side, func(pn *panel) {
+		if d.search.open {
+			d.found(pn)
+			return
+		}
 		seen := d.sidePanel(pn)
 		if d.cfg.OnReadings != nil && len(seen) > 0 {
 			d.cfg.OnReadings(seen)

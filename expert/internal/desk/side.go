@@ -214,7 +214,7 @@ func (v *side) spark(values []float64, r Rect, c color.NRGBA) {
 
 // markList has the marks, the newest first, with their author and what became of them.
 func (v *side) markList() {
-	if len(v.marks) == 0 || !v.room(64) {
+	if len(v.marks) == 0 || !v.room(64) || len(v.Desk.room.Chat) > 0 && !v.room(64+chatRoom) {
 		return
 	}
 	v.heading("MARKS", fmt.Sprint(len(v.marks)))
@@ -277,7 +277,11 @@ func (v *side) chat() {
 	if len(lines) == 0 || !v.room(70) {
 		return
 	}
-	v.heading("SAID", "Enter: write")
+	hint := "Enter: write"
+	if v.cfg.Review != nil {
+		hint = ""
+	}
+	v.heading("SAID", hint)
 	type row struct {
 		words string
 		bold  bool

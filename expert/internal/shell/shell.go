@@ -120,7 +120,7 @@ func (w *window) typed() {
 	ctrl := ebiten.IsKeyPressed(ebiten.KeyControl) || ebiten.IsKeyPressed(ebiten.KeyMeta)
 	for _, k := range w.keys {
 		ticks := inpututil.KeyPressDuration(k)
-		again := k == ebiten.KeyBackspace && ticks > 25 && ticks%3 == 0
+		again := (k == ebiten.KeyBackspace || k == ebiten.KeyArrowLeft || k == ebiten.KeyArrowRight) && ticks > 25 && ticks%3 == 0
 		if ticks != 1 && !again {
 			continue
 		}
@@ -147,7 +147,9 @@ func (w *window) held(r rune) bool {
 }
 
 var named = map[ebiten.Key]desk.Key{ebiten.KeyEnter: desk.KeyEnter, ebiten.KeyNumpadEnter: desk.KeyEnter,
-	ebiten.KeyEscape: desk.KeyEscape, ebiten.KeyBackspace: desk.KeyBackspace, ebiten.KeyDelete: desk.KeyDelete, ebiten.KeyTab: desk.KeyTab}
+	ebiten.KeyEscape: desk.KeyEscape, ebiten.KeyBackspace: desk.KeyBackspace, ebiten.KeyDelete: desk.KeyDelete, ebiten.KeyTab: desk.KeyTab,
+	ebiten.KeyArrowLeft: desk.KeyLeft, ebiten.KeyArrowRight: desk.KeyRight, ebiten.KeyArrowUp: desk.KeyUp, ebiten.KeyArrowDown: desk.KeyDown,
+	ebiten.KeyHome: desk.KeyHome, ebiten.KeyEnd: desk.KeyEnd}
 
 // letter names a letter's or a digit's key by the keyboard's own layout.
 func letter(k ebiten.Key) (desk.Key, bool) {
