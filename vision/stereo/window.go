@@ -28,8 +28,10 @@ type window struct {
 	costs   [mostViews][mostDepths]float32
 }
 
-// How the window is judged. Held and wrong marks over ten simulated plants hardly change when any of these is
-// doubled or halved; without the window 5 to 8 % fewer marks are held at the same share of wrong ones.
+// How the window is judged. Over six simulated plants the share of marks that are held moves by less than 2 % and
+// that of wrong ones by less than 0.3 % while nodeNoise goes from 3 to 5, nodeMost from 2 to 5, landmarkMost from 4 to 8,
+// bondSlope from 0.15 to 0.3, bondMost from 2 to 4, bondEdge from 6 to 10, bondLeast from 0 to 0.1, sweeps from 2 to 4, the
+// window from 48 to 64 px; without the window 5 to 8 % fewer are held.
 const (
 	// nodes is how many there are on a side, and nodeStep their distance in pixels: 48 px to each side.
 	nodes, nodeStep = 25, 4
