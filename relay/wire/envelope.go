@@ -61,6 +61,7 @@ const (
 	KindConsent     = "consent"     // Consent: to being recorded; the ID is the participant's
 	KindPrivacy     = "privacy"     // Privacy: the recording is to pause, or to go on; the ID is "session"
 	KindRecorded    = "recorded"    // Recorded: whether the room is recorded now, from the relay alone; the ID is "session"
+	KindFault       = "recording"   // Fault: something is not recorded as it should be; the ID is what
 	KindPose        = "pose"        // vision.PoseMessage, on the pose channel
 	KindPointer     = "pointer"     // annotate.Pointer, on the pointer channel
 	KindPing        = "ping"        // Ping, on the pointer channel, answered to its sender only
@@ -151,6 +152,13 @@ type Recorded struct {
 	Paused bool   `json:"paused,omitempty"`
 	Who    string `json:"who,omitempty"` // paused it: a participant's ID
 	Why    string `json:"why,omitempty"`
+}
+
+// Fault is the body of KindFault, which only the relay writes.
+type Fault struct {
+	Text string `json:"text"`
+	// Over says that what the text tells of has ended, and everything of the ID is recorded again.
+	Over bool `json:"over,omitempty"`
 }
 
 // Chat is the body of KindChat.

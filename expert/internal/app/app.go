@@ -41,6 +41,7 @@ type options struct {
 	Size      string        `default:"1280x800" help:"Width and height of the window in pixels."`
 	For       time.Duration `help:"End after so long; 0 runs until closed."`
 	Snapshots string        `type:"path" default:"." placeholder:"DIR" help:"Where snapshots go."`
+	Consent   string        `default:"ask" enum:"ask,yes,no" help:"What to answer where the room asks whether this expert may be recorded: ask, yes or no."`
 	Watch     []string      `placeholder:"AREA/MACHINE" help:"Machines whose telemetry the room is to have."`
 	Verbose   bool          `short:"v" help:"Log more."`
 }
@@ -169,6 +170,7 @@ func (o *options) run(ctx context.Context, s setup, stdout, stderr io.Writer, op
 		return fmt.Errorf("join %s: %w", s.url, err)
 	}
 	st := newStage(c, tally, faces, s.width, s.height, o.Snapshots)
+	st.consent = o.Consent
 	defer func() {
 		st.close()
 		sum := c.Stats()

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"io"
@@ -235,5 +236,5 @@ func (p *player) snapshot(ctx context.Context, path string) error {
 	if !ok {
 		return fmt.Errorf("there is no picture to save")
 	}
-	return writePNG(path, s.Composed)
+	return errors.Join(writePNG(path, s.Composed), p.stage.call.Snapshot(s.Camera, s.Captured))
 }

@@ -78,7 +78,7 @@ func (f caseFlags) examine(t *tape.Tape, decrypt evidence.Decrypt) (report.Seal,
 	s := report.Seal{Proven: r.Proven && given}
 	switch {
 	case s.Proven:
-		s.Words = fmt.Sprintf("The case is complete, and every byte is as it was recorded, up to %s of the session. Signed by %s.",
+		s.Words = fmt.Sprintf("Complete, and every byte as it was recorded, up to %s of the session; signed by %s.",
 			(time.Duration(r.SealedTo) * time.Microsecond).Round(time.Second), name(key))
 	case r.Proven:
 		s.Words = "The case is whole by the key that it names itself; nobody vouches for that key. Give the relay's key to prove it."

@@ -29,11 +29,14 @@ type stage struct {
 	tasks sync.WaitGroup
 	saved chan string // what became of snapshots
 	woken time.Time   // when Wait last returned
+
+	consent  string // ask, yes or no
+	answered string // the question that was answered so
 }
 
 func newStage(c *call.Call, t *tally, faces *typeset.Faces, width, height int, dir string) *stage {
 	s := &stage{call: c, tally: t, dir: dir, queue: make(chan func()), saved: make(chan string, 8)}
-	s.desk = desk.New(desk.Config{Source: c, Editor: c, Faces: faces, Now: time.Now, Say: c.Say, Pointers: c.Pointers,
+	s.desk = desk.New(desk.Config{Source: c, Editor: c, Faces: faces, Now: time.Now, Say: c.Say, Recorder: c, Pointers: c.Pointers,
 		Vitals:     func() desk.Vitals { return desk.Vitals{RTT: c.RTT(), Pending: c.Pending()} },
 		OnSnapshot: s.save, OnShown: t.shown, OnReadings: t.readings, OnMark: t.mark,
 	}, width, height, 1)
@@ -57,9 +60,22 @@ func (s *stage) Tick() {
 		case words := <-s.saved:
 			s.desk.Toast(words, scene.Warning)
 		default:
-			s.tally.room(s.call.Room(), s.desk.Camera())
+			room := s.call.Room()
+			s.answer(room)
+			s.tally.room(room, s.desk.Camera())
 			return
 		}
+	}
+}
+
+// answer answers the question about being recorded as the command line says.
+func (s *stage) answer(r *call.Room) {
+	if r.Asked == "" || r.Asked == s.answered || s.consent == "ask" {
+		return
+	}
+	s.answered = r.Asked
+	if err := s.call.Consent(s.consent == "yes"); err != nil {
+		s.desk.Toast("The answer to being recorded was not sent: "+err.Error(), scene.Warning)
 	}
 }
 
@@ -112,6 +128,9 @@ func (s *stage) do(ctx context.Context, f func()) error {
 
 // save writes a snapshot beside its raw picture, named by room and time, in the background.
 func (s *stage) save(p desk.Snapshot) string {
+	if err := s.call.Snapshot(p.Camera, p.Captured); err != nil {
+		s.desk.Toast("The room was not told of the snapshot: "+err.Error(), scene.Warning)
+	}
 	name := fmt.Sprintf("%s-%s", p.Room, p.At.Format("20060102-150405.000"))
 	path := filepath.Join(s.dir, name+".png")
 	s.tasks.Go(func() {

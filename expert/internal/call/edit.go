@@ -92,6 +92,28 @@ func (c *Call) publish(env wire.Envelope) error {
 	return err
 }
 
+// Consent answers whether this participant may be recorded.
+func (c *Call) Consent(given bool) error {
+	state := wire.ConsentRefused
+	if given {
+		state = wire.ConsentGiven
+	}
+	_, err := c.client.Publish(wire.KindConsent, c.client.Self().ID, 0, wire.Consent{State: state})
+	return err
+}
+
+// Pause pauses the recording for everybody, with the reason, or lets it go on.
+func (c *Call) Pause(on bool, why string) error {
+	_, err := c.client.Publish(wire.KindPrivacy, "session", 0, wire.Privacy{On: on, Why: why})
+	return err
+}
+
+// Snapshot tells the room that a picture of a camera's frame was kept.
+func (c *Call) Snapshot(camera string, captured int64) error {
+	_, err := c.client.Publish(wire.KindSnapshot, "s-"+rand.Text()[:12], captured, wire.Snapshot{Camera: camera})
+	return err
+}
+
 // Say writes into the room's chat.
 func (c *Call) Say(text string) error {
 	if len(text) > 2000 {

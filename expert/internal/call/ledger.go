@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -21,7 +22,9 @@ type ledger struct {
 	machines map[string]devices.Machine
 	tags     map[string]map[string]*tag // by machine and tag
 	chat     []Line
-	fault    string
+	faults   map[string]string // by what is not recorded as it should be
+	recorded wire.Recorded
+	consents map[string]wire.Consent // by participant: what was asked, or answered
 }
 
 // tag is a reading with what led to it.
@@ -38,7 +41,7 @@ const (
 
 func newLedger() *ledger {
 	return &ledger{last: map[[2]string]wire.Envelope{}, people: map[string]Person{},
-		machines: map[string]devices.Machine{}, tags: map[string]map[string]*tag{}}
+		machines: map[string]devices.Machine{}, faults: map[string]string{}, consents: map[string]wire.Consent{}, tags: map[string]map[string]*tag{}}
 }
 
 // take reads one message; at is its session time on this machine's clock. It returns whether anything
@@ -58,8 +61,12 @@ func (l *ledger) take(e wire.Envelope, at time.Time) (bool, error) {
 		err = read(e, func(r devices.Reading) { l.reading(r, at) })
 	case wire.KindChat:
 		err = read(e, func(c wire.Chat) { l.say(e, c, at) })
-	case "recording": // the relay's word that something is not recorded as it should be
-		l.fault = "not everything is recorded"
+	case wire.KindFault:
+		err = read(e, func(f wire.Fault) { l.faulty(e.ID, f) })
+	case wire.KindRecorded:
+		err = read(e, func(r wire.Recorded) { l.recorded = r })
+	case wire.KindConsent:
+		err = read(e, func(c wire.Consent) { l.consents[e.ID] = c })
 	default:
 		return false, nil
 	}
@@ -78,6 +85,13 @@ func read[T any](e wire.Envelope, take func(T)) error {
 	}
 	take(v)
 	return nil
+}
+
+// faulty takes what the relay says of its recording.
+func (l *ledger) faulty(what string, f wire.Fault) {
+	if l.faults[what] = f.Text; f.Over {
+		delete(l.faults, what)
+	}
 }
 
 func (l *ledger) reading(r devices.Reading, at time.Time) {
@@ -136,7 +150,13 @@ func (l *ledger) fill(r *Room) {
 		line.From = cmp.Or(l.people[line.From].Name, line.From)
 		r.Chat = append(r.Chat, line)
 	}
-	r.Fault = l.fault
+	for _, what := range slices.Sorted(maps.Keys(l.faults)) {
+		r.Fault = l.faults[what]
+	}
+	r.Recorded = l.recorded
+	if c := l.consents[r.Self.ID]; c.State == wire.ConsentAsked {
+		r.Asked = cmp.Or(c.Text, "This call is recorded. May what comes from you be recorded?")
+	}
 }
 
 func (l *ledger) machine(name string) scene.Machine {

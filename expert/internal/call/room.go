@@ -22,8 +22,11 @@ type Room struct {
 	Machines []scene.Machine
 	Cameras  []Camera // in the order they were first seen
 	Chat     []Line   // the oldest first
-	// Fault says what is not recorded as it should be; empty where all is.
-	Fault string
+	// Recorded says whether the room is recorded now. Fault says what is not recorded as it should be; empty where
+	// all is. Asked is the question whether this participant may be recorded; empty where it is answered or none.
+	Recorded wire.Recorded
+	Fault    string
+	Asked    string
 }
 
 // Link is how the connection to the relay stands.

@@ -50,6 +50,7 @@ var otherCommands = []command{
 	{id: "delete", name: "Delete the selected mark", key: KeyBackspace},
 	{id: "panel", name: "Show or hide the side panel", key: KeyTab},
 	{id: "chat", name: "Write to the room", key: KeyEnter},
+	{id: "privacy", name: "Pause the recording, or let it go on", key: "P", ctrl: true},
 	{id: "colour:next", name: "Next colour", key: "N"},
 	{id: "escape", name: "Cancel", key: KeyEscape},
 }

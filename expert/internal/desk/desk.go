@@ -33,6 +33,14 @@ type Editor interface {
 	Undo() (bool, error)
 }
 
+// Recorder is what the expert decides of the recording.
+type Recorder interface {
+	// Consent answers whether what comes from this expert may be recorded.
+	Consent(given bool) error
+	// Pause pauses the recording for everybody, with the reason, or lets it go on.
+	Pause(on bool, why string) error
+}
+
 // Vitals are figures that change without a message.
 type Vitals struct {
 	RTT     time.Duration // to the relay and back, 0 where unknown
@@ -51,6 +59,7 @@ type Shown struct {
 type Snapshot struct {
 	Room     string
 	At       time.Time
+	Camera   string // whose picture it is: a participant's ID
 	Captured int64
 	Composed *image.RGBA // with the marks
 	Raw      *image.RGBA // as the camera saw it
@@ -64,6 +73,8 @@ type Config struct {
 	Now    func() time.Time
 	Vitals func() Vitals
 	Say    func(text string) error
+	// Recorder is told what the expert wants of the recording; nil where nobody can be told.
+	Recorder Recorder
 	// Pointers are the laser pointers on a camera's picture.
 	Pointers func(camera string) []annotate.Pointer
 	// OnSnapshot takes a picture to save and returns where, in words for the expert.
@@ -111,6 +122,7 @@ type Desk struct {
 	mouse    geom.Vec2
 	hover    string
 	toasts   []toast
+	answered string // the question about being recorded that was answered here
 	search   search
 	dragging bool // the timeline's hand
 
@@ -140,6 +152,7 @@ type moving struct {
 // typing is a text being entered: a callout on the held frame, or a message to the room.
 type typing struct {
 	chat bool
+	why  bool // a message to the recorder: why it is to pause
 	at   geom.Vec2
 	text []rune
 }

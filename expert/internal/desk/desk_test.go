@@ -124,7 +124,7 @@ func backdrop(width, height, n int) *image.YCbCr {
 func newWorld() *world {
 	w := &world{now: begun, posed: map[int64]bool{}}
 	eva := wire.Participant{ID: "eva", Name: "Eva", Role: "expert", Online: true}
-	w.room = call.Room{Version: 1, Name: "hall-3", Self: eva, Link: call.Link{Connected: true, Ever: true, Since: begun},
+	w.room = call.Room{Version: 1, Recorded: wire.Recorded{On: true}, Name: "hall-3", Self: eva, Link: call.Link{Connected: true, Ever: true, Since: begun},
 		Cameras: []call.Camera{{Participant: "tom", Track: "camera", Name: "Tom", Online: true}},
 		People: []call.Person{{Participant: wire.Participant{ID: "tom", Name: "Tom", Role: "field", Online: true}, Since: begun},
 			{Participant: eva, Since: begun}}}

@@ -125,6 +125,14 @@ func TestGolden(t *testing.T) {
 				d.Handle(Event{Kind: Typed, Rune: r})
 			}
 		}},
+		"asked": {1024, 700, 1, func(w *world, _ *Desk) {
+			w.room.Asked = "This call is recorded: picture, sound, what you draw and write. May what comes from you be recorded?"
+			w.room.Version++
+		}},
+		"paused": {1024, 700, 1, func(w *world, d *Desk) {
+			w.room.Recorded = wire.Recorded{Paused: true, Who: "tom", Why: "a customer's drawing is in view"}
+			w.room.Version++
+		}},
 		"waiting": {900, 600, 1, func(w *world, d *Desk) {
 			w.room.Cameras, w.room.Machines, w.marks, w.frame = nil, nil, nil, nil
 			w.room.Version++

@@ -1,6 +1,7 @@
 package desk
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"unicode"
@@ -15,6 +16,9 @@ func (d *Desk) Handle(e Event) {
 	d.clock = d.cfg.Now()
 	if d.cfg.Review != nil {
 		d.reviewed(e)
+		return
+	}
+	if d.asking() && d.answering(e) {
 		return
 	}
 	switch e.Kind {
@@ -231,6 +235,8 @@ func (d *Desk) commitTyping() {
 	d.typing = nil
 	text := strings.TrimSpace(string(t.text))
 	switch {
+	case t.why:
+		d.pause(true, cmp.Or(text, "no reason given"))
 	case text == "":
 	case t.chat:
 		d.fail(d.Say(text))
@@ -294,6 +300,10 @@ func (d *Desk) Do(id string) {
 	case "chat":
 		d.cancel()
 		d.typing = &typing{chat: true}
+	case "privacy":
+		d.privacy()
+	case "consent":
+		d.answer(rest == "yes")
 	case "escape":
 		d.escape()
 	}

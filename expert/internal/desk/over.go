@@ -43,6 +43,9 @@ func (d *Desk) overPicture(f *call.Frame) {
 	if d.clearing {
 		d.question()
 	}
+	if d.asking() {
+		d.consent()
+	}
 	if d.typing != nil && d.typing.chat {
 		d.chatLine()
 	}
@@ -90,6 +93,10 @@ func (d *Desk) lostBanner(c call.Camera) {
 // linkBanner says that the relay is away, and that drawing goes on; or that the link is too narrow.
 func (d *Desk) linkBanner() {
 	l := d.room.Link
+	if l.Connected && d.room.Recorded.Paused {
+		d.warn(d.pausedWords() + "   ·   Ctrl+P: record again")
+		return
+	}
 	if l.Connected || !l.Ever {
 		for _, c := range d.room.Cameras {
 			if l.Connected && c.Participant == d.camera && c.Online && c.Thin != "" {
@@ -217,7 +224,11 @@ func (d *Desk) chatLine() {
 	y := (box.Y0 + box.Y1) / 2
 	typed := d.typing.text
 	if len(typed) == 0 {
-		p.text(dim, box.X0+16*s, y, "Write to everybody in the room · Enter sends · Esc cancels", 15, false, box.W())
+		words := "Write to everybody in the room · Enter sends · Esc cancels"
+		if d.typing.why {
+			words = "Why is the recording to pause? Everybody sees it · Enter pauses · Esc cancels"
+		}
+		p.text(dim, box.X0+16*s, y, words, 15, false, box.W())
 	}
 	for p.width(string(typed), 15, false) > box.W()-40*s {
 		typed = typed[1:]

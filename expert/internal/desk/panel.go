@@ -96,15 +96,10 @@ func (d *Desk) top(pn *panel) {
 // topRight has recording, snapshot and freeze; it returns where it begins.
 func (d *Desk) topRight(pn *panel, y float64) float64 {
 	p, s := &pn.pad, d.scale
-	words, c, dot := "REC", bright, red
-	switch {
-	case !d.room.Link.Connected:
-		words, c, dot = "REC –", dim, dim
-	case d.room.Fault != "":
-		words, c, dot = "NOT ALL RECORDED", amber, amber
-	}
+	words, c, dot, about := d.recordingSign()
 	x := p.right(c, d.lay.top.X1-16*s, y, words, 13, true) - 12*s
 	p.disc(dot, geom.Vec2{x, y}, 5)
+	d.press(pn, Rect{x - 10*s, y - 14*s, d.lay.top.X1 - 8*s, y + 14*s}, "privacy", about)
 	x -= 22 * s
 	for _, id := range []string{"snapshot", "freeze"} {
 		cmd, _ := lookUp(id)

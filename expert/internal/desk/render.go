@@ -83,5 +83,5 @@ func (d *Desk) Picture() (Snapshot, bool) {
 		}
 	}
 	d.small.Draw(composed, d.snapper.Build(in).Items)
-	return Snapshot{Room: d.room.Name, At: d.clock, Captured: f.Captured, Composed: composed, Raw: raw}, true
+	return Snapshot{Room: d.room.Name, At: d.clock, Camera: f.Camera, Captured: f.Captured, Composed: composed, Raw: raw}, true
 }

@@ -107,7 +107,7 @@ func (r *Recording) regain(what string, now int64) {
 	}
 	r.case_.Note(evidence.Record{Kind: evidence.KindGap, Gap: &evidence.Gap{What: what, From: l.from, To: max(l.to, now), Who: "relay",
 		Why: evidence.ErrBehind.Error()}})
-	r.fault(what, fmt.Sprintf("%s is recorded again; %s are missing", what, time.Duration(now-l.from)*time.Microsecond))
+	r.over(what, fmt.Sprintf("%s is recorded again; %s are missing", what, time.Duration(now-l.from)*time.Microsecond))
 }
 
 // state tells the room whether it is recorded.

@@ -52,12 +52,10 @@ type Sealer interface {
 }
 
 // KindFault is what the relay says in the room when something is not recorded as it should be.
-const KindFault = "recording"
+const KindFault = wire.KindFault
 
 // Fault is the body of a KindFault.
-type Fault struct {
-	Text string `json:"text"`
-}
+type Fault = wire.Fault
 
 // Recording is one recording of one room, from Start to Close.
 type Recording struct {
@@ -167,7 +165,13 @@ func (r *Recording) Track(up *sfu.Up, who wire.Participant) {
 // fault tells people, in the relay's log and in the case's own.
 func (r *Recording) fault(id, text string) {
 	r.cfg.Log.Error("recording: "+text, "room", r.cfg.Room, "what", id)
-	r.cfg.Tell(KindFault, id, Fault{text})
+	r.cfg.Tell(KindFault, id, Fault{Text: text})
+}
+
+// over tells people of a fault that has ended.
+func (r *Recording) over(id, text string) {
+	r.cfg.Log.Warn("recording: "+text, "room", r.cfg.Room, "what", id)
+	r.cfg.Tell(KindFault, id, Fault{Text: text, Over: true})
 }
 
 // Dropped returns how many packets came faster than they could be queued.

@@ -224,7 +224,7 @@ func (t *track) count() {
 	t.rec.mu.Lock()
 	t.rec.dropped += now - t.told
 	t.rec.mu.Unlock()
-	t.rec.fault(t.name, fmt.Sprintf("the disk is too slow: %d packets of %s of %s are not recorded", now-t.told, t.up.Name, t.who.Name))
+	t.rec.over(t.name, fmt.Sprintf("the disk was too slow: %d packets of %s of %s are not recorded", now-t.told, t.up.Name, t.who.Name))
 	t.told = now
 }
 
