@@ -34,7 +34,9 @@ const (
 // the log's order. They may call every method of the client but Close, and should return soon: a
 // callback that blocks holds up its own kind of message, and nothing else.
 type Config struct {
-	URL   string // where the relay is: http://127.0.0.1:8080
+	// URL is where the relay is: http://127.0.0.1:8080. Of many relays it may be any: the client is led to the one that
+	// has the room, and, when that is lost, comes back to another one by itself.
+	URL   string
 	Token string // as "relay invite" prints it
 	// Instance is a secret by which the relay knows this client again, so that it returns as the same
 	// participant, also from a new process. Empty: a random one, the same for the life of the client.
@@ -92,6 +94,7 @@ type Client struct {
 	err     error
 	changed chan struct{} // closed and replaced when state changes
 	session *session      // the one that callbacks are taken from
+	relays  relays
 
 	logMu, poseMu, pointerMu sync.Mutex // held during the callbacks
 }
@@ -148,6 +151,7 @@ func newClient(cfg Config) (*Client, error) {
 		}
 		c.local[t.Name] = track
 	}
+	c.relays.given = cfg.URL
 	c.ctx, c.cancel = context.WithCancel(context.Background())
 	return c, nil
 }

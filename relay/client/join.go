@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/coder/websocket"
-
 	"sightline/relay/wire"
 )
 
@@ -84,18 +82,13 @@ func (b backoff) jittered() time.Duration {
 	return time.Duration(b)*3/4 + rand.N(time.Duration(b)/2)
 }
 
-// join opens the signalling socket and reads the welcome, or that the client is in the lobby.
+// join opens the signalling socket at the relay of the room and reads the welcome, or that the client is in the lobby.
 func (c *Client) join(ctx context.Context) (*session, error) {
-	address, err := socketURL(c.cfg.URL)
+	ctx, cancel := context.WithTimeout(ctx, joinPatience)
+	defer cancel()
+	ws, err := c.dial(ctx)
 	if err != nil {
 		return nil, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	header := http.Header{"Authorization": {"Bearer " + c.cfg.Token}, InstanceHeader: {c.cfg.Instance}}
-	ws, resp, err := websocket.Dial(ctx, address, &websocket.DialOptions{HTTPClient: c.cfg.HTTP, HTTPHeader: header})
-	if err != nil {
-		return nil, joinError(resp, err)
 	}
 	ws.SetReadLimit(wire.MaxSignal)
 	_, data, err := ws.Read(ctx)
@@ -156,6 +149,7 @@ func (s *session) first(data []byte) error {
 	c.clock.begin(m.SessionTime, c.now())
 	c.mu.Lock()
 	c.self, c.room, c.session = *m.Self, m.Room, s
+	c.relays.told(m.Relays)
 	c.mu.Unlock()
 	return nil
 }
@@ -183,23 +177,6 @@ func joinError(resp *http.Response, err error) error {
 		return &JoinError{Status: resp.StatusCode, Text: text}
 	}
 	return fmt.Errorf("relay answered %s: %s", resp.Status, text)
-}
-
-func socketURL(base string) (string, error) {
-	u, err := url.Parse(base)
-	if err != nil {
-		return "", err
-	}
-	switch u.Scheme {
-	case "http", "ws":
-		u.Scheme = "ws"
-	case "https", "wss":
-		u.Scheme = "wss"
-	default:
-		return "", &url.Error{Op: "parse", URL: base, Err: errors.New("want http://host:port or https://host:port")}
-	}
-	u.Path, u.RawQuery, u.Fragment = strings.TrimSuffix(u.Path, "/")+"/ws", "", ""
-	return u.String(), nil
 }
 
 // ParseLink takes a join link as "relay invite" prints it, http://host:port/join#TOKEN, apart.

@@ -12,6 +12,8 @@ type SignalType string
 //
 //	client  GET /ws, "Authorization: Bearer TOKEN" (a browser: /ws?token=TOKEN), and optionally a
 //	        "Sightline-Client" header (client=…) with a secret that lets it return as itself
+//	relay   307       the room is on another relay: ask there, with the token only over https, on loopback, or at one of
+//	                  the relays that a welcome has named
 //	relay   waiting   a moderator has to let you in, in words for people; again every few seconds until then
 //	relay   welcome   who you are, which room, when its session began
 //	client  publish   the tracks the client will send, possibly none; again to add tracks
@@ -52,6 +54,7 @@ const (
 	CodeBadSDP     = "bad-sdp"     // the answer does not fit the offer; the socket is closed
 	CodeInternal   = "internal"    // the relay could not do it; its log says why
 	CodeClosing    = "closing"     // the relay is going down; come back
+	CodeMoved      = "moved"       // the room goes to another relay; come back, and be led there
 )
 
 // MaxSignal is the size in bytes past which a signalling message is refused.
@@ -79,6 +82,9 @@ type Signal struct {
 	// SessionTime is the session time when the welcome was written, µs.
 	SessionBegan int64 `json:"session_began,omitempty"`
 	SessionTime  int64 `json:"session_time,omitempty"`
+	// Relays are where the relays of a cluster are reached, in a welcome: each leads to the room's. The first has the
+	// room now.
+	Relays []string `json:"relays,omitempty"`
 	// Tracks are what a client publishes, or what the media sections of an offer are.
 	Tracks []SignalTrack `json:"tracks,omitempty"`
 	SDP    string        `json:"sdp,omitempty"`

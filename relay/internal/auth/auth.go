@@ -22,7 +22,8 @@ type Authority struct {
 
 	mu      sync.Mutex
 	loaded  []Key
-	changed time.Time // the directory's, when the keys were read
+	changed time.Time              // the directory's, when the keys were read
+	peers   map[string][]PublicKey // of other relays, by their names; replaced, never changed
 }
 
 // KeysDir is where the keys are under a relay's data directory.
@@ -101,19 +102,8 @@ func (a *Authority) Issue(g Grant, ttl time.Duration) (string, Grant, error) {
 
 var errNoKey = errors.New("no key of this name")
 
-// key finds the key that a token names.
-func (a *Authority) key(t *jwt.Token) (any, error) {
-	keys, err := a.current()
-	if err != nil && len(keys) == 0 {
-		return nil, err
-	}
-	for _, k := range keys {
-		if k.ID == t.Header["kid"] {
-			return k.Private.Public(), nil
-		}
-	}
-	return nil, errNoKey
-}
+// key finds the keys that a token names.
+func (a *Authority) key(t *jwt.Token) (any, error) { return a.verifiers(t.Header["kid"]) }
 
 // Check returns what a token grants. The error says in words why it does not.
 func (a *Authority) Check(token string) (Grant, error) {

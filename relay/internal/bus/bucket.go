@@ -82,6 +82,28 @@ func (b *Bucket) Delete(ctx context.Context, key string, revision uint64) error 
 	return b.wrap(b.kv.Delete(ctx, key, jetstream.LastRevision(revision)))
 }
 
+// All calls fn with every key and its value.
+func (b *Bucket) All(ctx context.Context, fn func(key string, value []byte)) error {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	w, err := b.kv.WatchAll(ctx, jetstream.IgnoreDeletes())
+	if err != nil {
+		return b.wrap(err)
+	}
+	defer func() { _ = w.Stop() }()
+	for {
+		select {
+		case e, ok := <-w.Updates():
+			if !ok || e == nil {
+				return b.wrap(ctx.Err())
+			}
+			fn(e.Key(), e.Value())
+		case <-ctx.Done():
+			return b.wrap(ctx.Err())
+		}
+	}
+}
+
 // watchAgain is the pause after a watch that failed.
 const watchAgain = time.Second
 

@@ -106,6 +106,39 @@ func (b *Book) Withdrawn(id string) bool {
 	return i != nil && !i.Withdrawn.IsZero()
 }
 
+// All returns the invitations that have not expired, as List, and whether the book has changed since version, which the
+// next call is to be given.
+func (b *Book) All(version int64) (all []Invitation, now int64, err error) {
+	all, err = b.List()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err != nil || b.read == version {
+		return nil, version, err
+	}
+	return all, b.read, nil
+}
+
+// Learn enters what another relay's book says of an invitation, where this one does not know it.
+func (b *Book) Learn(other Invitation) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.refresh(); err != nil {
+		return err
+	}
+	known := b.all[other.ID]
+	if known == nil {
+		entry := other
+		entry.Withdrawn, entry.WithdrawnBy = time.Time{}, ""
+		if err := b.append(line{Invitation: entry}); err != nil {
+			return err
+		}
+	}
+	if !other.Withdrawn.IsZero() && (known == nil || known.Withdrawn.IsZero()) {
+		return b.append(line{Invitation: Invitation{ID: other.ID, By: other.WithdrawnBy}, Withdrawn: other.Withdrawn})
+	}
+	return nil
+}
+
 // Ended returns the IDs of all that were withdrawn. While the file cannot be read, what was read last holds.
 func (b *Book) Ended() map[string]bool {
 	b.mu.Lock()

@@ -87,6 +87,8 @@ type Config struct {
 type Room struct {
 	cfg  Config
 	base time.Time // session time is reckoned from it
+	// ahead is what session time is ahead of the clock, µs: see goOn.
+	ahead int64
 
 	inbox chan func()
 	ctx   context.Context
@@ -135,6 +137,7 @@ func Open(ctx context.Context, cfg Config) (*Room, error) {
 	r.members.Store(&[]Member{})
 	r.ctx, r.stop = context.WithCancel(context.WithoutCancel(ctx))
 	for _, e := range last {
+		r.goOn(e.Time)
 		r.registers[register{e.Kind, e.ID}] = winner{e.Time, e.From, e.Msg}
 		r.took(e)
 	}
@@ -156,7 +159,15 @@ func (r *Room) Time() int64 { return r.TimeOf(r.cfg.Now()) }
 
 // TimeOf returns the session time of a moment, µs.
 func (r *Room) TimeOf(t time.Time) int64 {
-	return r.base.UnixMicro() - r.cfg.Began + t.Sub(r.base).Microseconds()
+	return r.base.UnixMicro() - r.cfg.Began + t.Sub(r.base).Microseconds() + r.ahead
+}
+
+// goOn lets session time go on after a message of the log, also where the clock of this relay is behind that of the one
+// that had the room before, or was set back since.
+func (r *Room) goOn(after int64) {
+	if now := r.TimeOf(r.base); now <= after {
+		r.ahead += after + 1 - now
+	}
 }
 
 // Head returns the place in the log of the latest message that this relay wrote.

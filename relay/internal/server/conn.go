@@ -153,15 +153,25 @@ func (c *conn) join(wait bool) error {
 		return goodbyeFor(err)
 	}
 	close(c.in)
+	c.tasks.Go(c.follow)
 	self := c.who
 	c.Tell(wire.Signal{Type: wire.SignalWelcome, Self: &self, Room: c.room.Name(),
-		SessionBegan: c.room.Began(), SessionTime: c.room.Time()})
+		SessionBegan: c.room.Began(), SessionTime: c.room.Time(), Relays: c.s.relayURLs()})
 	c.s.note(happened(c.note, audit.Joined, "", ""))
 	c.s.log.Info("joined", "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "role", c.who.Role)
 	if !wait {
 		c.tasks.Go(c.read)
 	}
 	return nil
+}
+
+// follow sends the participant away when the room goes to another relay.
+func (c *conn) follow() {
+	select {
+	case <-c.room.moved:
+		c.fail(errMoving)
+	case <-c.ctx.Done():
+	}
 }
 
 // goodbyeFor is what somebody is told who was let in and finds that there is no room for him.
@@ -231,6 +241,8 @@ func (c *conn) goodbye(cause error) {
 		told = signalError{wire.CodeBadSDP, sdp.Error()}
 	case errors.Is(cause, errReplaced):
 		told = signalError{wire.CodeReplaced, cause.Error()}
+	case errors.Is(cause, errMoving):
+		told = signalError{wire.CodeMoved, errMoving.Error()}
 	case c.s.ctx.Err() != nil:
 		told = signalError{wire.CodeClosing, errClosing.Error()}
 	default:

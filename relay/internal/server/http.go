@@ -25,7 +25,7 @@ func (s *Server) handler() http.Handler {
 	s.handleSignIn(mux)
 	mux.Handle("GET /metrics", s.local(metrics.Handler(s)))
 	s.handleGuests(mux)
-	return mux
+	return s.directed(mux)
 }
 
 // bearer returns the token of a request: in the header, or, for browsers, in the query.

@@ -32,33 +32,76 @@ type openRoom struct {
 	*room.Room
 	recording *record.Recording // nil: the room is not recorded
 	users     int
-	timer     *time.Timer // closes the room when nobody has come back
+	timer     *time.Timer   // closes the room when nobody has come back
+	ready     chan struct{} // closed when the room is open, or err says why it is not
+	err       error
+	moving    bool          // it goes to another relay, or has gone: nobody comes in any more
+	moved     chan struct{} // closed when everybody has to go
+}
+
+// isReady says whether the room is open.
+func (o *openRoom) isReady() bool {
+	select {
+	case <-o.ready:
+		return o.err == nil
+	default:
+		return false
+	}
 }
 
 // enter opens a room, or joins those who have it open. Every enter is followed by a leave.
 func (r *rooms) enter(ctx context.Context, name string) (*openRoom, error) {
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.closed {
+		r.mu.Unlock()
 		return nil, errClosing
 	}
-	if o := r.open[name]; o != nil {
-		o.users++
-		if o.timer != nil {
-			o.timer.Stop()
-			o.timer = nil
+	o := r.open[name]
+	if o != nil && o.moving {
+		r.mu.Unlock()
+		return nil, errMoving
+	}
+	if o == nil {
+		if r.idle != nil {
+			r.mu.Unlock()
+			return nil, errDraining
 		}
-		return o, nil
+		o = &openRoom{users: 1, ready: make(chan struct{}), moved: make(chan struct{})}
+		r.open[name] = o
+		r.mu.Unlock()
+		return r.opens(ctx, name, o)
 	}
-	if r.idle != nil {
-		return nil, errDraining
+	o.users++
+	if o.timer != nil {
+		o.timer.Stop()
+		o.timer = nil
 	}
-	o, err := r.s.openRoom(ctx, name)
+	r.mu.Unlock()
+	<-o.ready // within the patience of the backbone
+	if o.err != nil {
+		return nil, o.err // who has tried to open it has taken it out
+	}
+	return o, nil
+}
+
+// opens opens a room for the first who comes.
+func (r *rooms) opens(ctx context.Context, name string, o *openRoom) (*openRoom, error) {
+	err := r.s.openRoom(ctx, name, o)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err == nil && r.closed {
+		r.s.closeRoom(o)
+		err = errClosing
+	}
+	if err != nil {
+		delete(r.open, name)
+		r.settle()
+	}
+	o.err = err
+	close(o.ready)
 	if err != nil {
 		return nil, err
 	}
-	o.users = 1
-	r.open[name] = o
 	return o, nil
 }
 
@@ -67,8 +110,19 @@ func (r *rooms) leave(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	o := r.open[name]
+	if o == nil { // it could not be opened
+		return
+	}
 	defer r.settle()
 	if o.users--; o.users > 0 || r.closed {
+		return
+	}
+	if o.moving {
+		select {
+		case <-o.moved:
+			r.gone(name, o)
+		default: // move does so
+		}
 		return
 	}
 	var timer *time.Timer
@@ -79,6 +133,7 @@ func (r *rooms) leave(name string) {
 			delete(r.open, name)
 			o.Lock(false, "")
 			r.s.closeRoom(o)
+			r.s.release(name)
 		}
 	})
 	o.timer = timer
@@ -130,11 +185,18 @@ func (r *rooms) close() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
-	for _, o := range r.open {
+	for name, o := range r.open {
 		if o.timer != nil {
 			o.timer.Stop()
 		}
-		r.s.closeRoom(o)
+		switch {
+		case !o.isReady(): // who opens it closes it
+		case o.moving:
+			r.s.endRecording(o)
+		default:
+			r.s.closeRoom(o)
+			r.s.release(name)
+		}
 	}
 }
 
@@ -152,21 +214,22 @@ func (r *rooms) list() []room.Status {
 func (r *rooms) all() []*openRoom {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.Collect(maps.Values(r.open))
+	return slices.DeleteFunc(slices.Collect(maps.Values(r.open)), func(o *openRoom) bool { return !o.isReady() || o.moving })
 }
 
 // get returns a room that is open, or nil.
 func (r *rooms) get(name string) *openRoom {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.open[name]
+	if o := r.open[name]; o != nil && o.isReady() && !o.moving {
+		return o
+	}
+	return nil
 }
 
 // report writes a message of the relay's own to the log of a room, open or not.
 func (r *rooms) report(name, kind, id string, body any) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if o := r.open[name]; o != nil {
+	if o := r.get(name); o != nil {
 		o.Report(kind, id, body)
 		return
 	}
@@ -192,21 +255,28 @@ func (s *Server) closeRoom(o *openRoom) {
 }
 
 // openRoom brings a room back from its log and begins its recording.
-func (s *Server) openRoom(ctx context.Context, name string) (*openRoom, error) {
+func (s *Server) openRoom(ctx context.Context, name string, o *openRoom) error {
+	lost, err := s.hold(ctx, name)
+	if err != nil {
+		return err
+	}
 	began, err := s.bus.Began(ctx, name, s.cfg.Now().UnixMicro())
 	if err != nil {
-		return nil, err
+		return err
 	}
-	o := &openRoom{}
-	o.Room, err = room.Open(ctx, room.Config{Name: name, Began: began, Now: s.cfg.Now, Log: s.log, Store: s.bus,
+	o.Room, err = room.Open(ctx, room.Config{Name: name, Began: began, Now: s.cfg.Now, Log: s.log, Store: held{s.bus, s},
 		Plant: s.hub, Recorder: late{o}, Max: s.cfg.Rooms.Of(name).Max,
 		Heard: func(e wire.Envelope, first bool) { s.heard(name, e, first) }, GhostTime: s.cfg.GhostTime})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	s.beginRecording(o)
+	if lost != "" {
+		o.Report(record.KindFault, "relay", record.Fault{Text: "The relay " + lost + " was lost, and " + s.relayURL() +
+			" has taken the room. A recording goes on here from now on; what was recorded until then is on the disk of " + lost + ", which closes it when it starts again."})
+	}
 	s.tell(webhook.RoomStarted, name, nil)
-	return o, nil
+	return nil
 }
 
 // late is a room's recorder, which begins after the room. Nobody has joined before it has.

@@ -19,6 +19,7 @@ import (
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/cert"
+	"sightline/relay/internal/cluster"
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/invitation"
 	"sightline/relay/internal/limit"
@@ -79,6 +80,7 @@ type Server struct {
 	rooms    rooms
 	guests   guests
 	lobby    lobby
+	dir      *cluster.Directory // nil: this is the only relay
 	book     *invitation.Book
 	staff    *staff.Door     // nil: staff sign in with tokens only
 	hooks    *webhook.Sender // nil: nobody is told
@@ -110,16 +112,13 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1)}
 	s.joins = limit.New(cfg.Limits.JoinsPerMinute, time.Minute, cfg.Now)
 	s.requests = limit.New(cfg.Limits.RequestsPerMinute, time.Minute, cfg.Now)
-	if cfg.Staff.Issuer != "" {
-		cfg.Staff.Now = cfg.Now
-		s.staff = staff.New(cfg.Staff)
-	}
 	s.guests.byID = map[string]*guest{}
 	s.lobby.waiting = map[string]*knock{}
 	s.rooms = rooms{s: s, open: map[string]*openRoom{}}
 	s.ctx, s.stop = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx); err != nil {
 		s.stop()
+		s.conns.Wait()
 		s.shut()
 		return nil, err
 	}
@@ -191,6 +190,9 @@ func (s *Server) start(ctx context.Context) error {
 	if err := s.openHooks(ctx); err != nil {
 		return config.Bad(either(s.cfg.NATS.URL != "", "nats", "data"), err)
 	}
+	if err := s.openDoor(ctx); err != nil {
+		return config.Bad(either(s.cfg.NATS.URL != "", "nats", "data"), err)
+	}
 	if s.listener, err = s.listen(); err != nil {
 		return err
 	}
@@ -208,6 +210,9 @@ func (s *Server) start(ctx context.Context) error {
 	s.media.overTCP(s.port.ICE)
 	if s.turn, err = openTURN(s.port.TURN, s.media, s.tls != nil, s.public()); err != nil {
 		return err
+	}
+	if err := s.openCluster(ctx); err != nil {
+		return config.Bad("nats", err)
 	}
 	s.http = &http.Server{Handler: s.throughProxy(s.limitRequests(s.handler())), ReadHeaderTimeout: headerTime, ReadTimeout: bodyTime, IdleTimeout: idleTime, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug)}
@@ -333,6 +338,9 @@ func (s *Server) shut() {
 	}
 	if s.hooks != nil {
 		s.hooks.Close()
+	}
+	if s.dir != nil {
+		s.dir.Close()
 	}
 	if s.bus != nil {
 		s.bus.Close()

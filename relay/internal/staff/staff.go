@@ -13,6 +13,7 @@ package staff
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -45,7 +46,7 @@ func (r *Rule) Check() error {
 	return g.Rightful()
 }
 
-// Config is what signing in needs. All must be set.
+// Config is what signing in needs. All but Begun must be set.
 type Config struct {
 	Issuer   string // the provider's, https://…
 	ClientID string
@@ -53,6 +54,15 @@ type Config struct {
 	Claim    string // whose values the rules name
 	Rules    []Rule
 	Now      func() time.Time
+	// Begun keeps the sign-ins that have begun, for all relays that one may end at; nil: in memory, for this one.
+	Begun Begun
+}
+
+// Begun keeps sign-ins that have begun, for BeginTime.
+type Begun interface {
+	Put(ctx context.Context, state string, attempt []byte) error
+	// Take takes a sign-in out; nil where there is none.
+	Take(ctx context.Context, state string) ([]byte, error)
 }
 
 // Door signs people in. Its methods may be called from any goroutine.
@@ -61,25 +71,33 @@ type Door struct {
 
 	mu       sync.Mutex
 	provider *oidc.Provider // nil until it was reached for the first time
-	begun    map[string]attempt
 }
 
 // attempt is a signing in that has begun.
 type attempt struct {
-	nonce, verifier, redirect string
-	until                     time.Time
+	Nonce    string    `json:"nonce"`
+	Verifier string    `json:"verifier"`
+	Redirect string    `json:"redirect"`
+	Until    time.Time `json:"until"`
 }
+
+// BeginTime is how long somebody has to sign in at the provider.
+const BeginTime = 10 * time.Minute
 
 // Bounds of signing in.
 const (
-	maxBegun  = 1000
-	beginTime = 10 * time.Minute // to sign in at the provider
-	askTime   = 10 * time.Second // for an answer of the provider's
+	maxBegun = 1000
+	askTime  = 10 * time.Second // for an answer of the provider's
 )
 
 // New returns a Door. The provider is reached when somebody signs in for the first time, so that the relay starts
 // without it.
-func New(cfg Config) *Door { return &Door{cfg: cfg, begun: map[string]attempt{}} }
+func New(cfg Config) *Door {
+	if cfg.Begun == nil {
+		cfg.Begun = &memory{now: cfg.Now, kept: map[string]kept{}}
+	}
+	return &Door{cfg: cfg}
+}
 
 // Errors of signing in that are not the provider's.
 var (
@@ -129,44 +147,43 @@ func (d *Door) Begin(ctx context.Context, redirect string) (address, state strin
 	if err != nil {
 		return "", "", err
 	}
-	a := attempt{nonce: rand.Text(), verifier: oauth2.GenerateVerifier(), redirect: redirect, until: d.cfg.Now().Add(beginTime)}
+	a := attempt{Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier(), Redirect: redirect, Until: d.cfg.Now().Add(BeginTime)}
 	state = rand.Text()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for s, old := range d.begun {
-		if d.cfg.Now().After(old.until) {
-			delete(d.begun, s)
-		}
+	data, err := json.Marshal(a)
+	if err == nil {
+		err = d.cfg.Begun.Put(ctx, state, data)
 	}
-	if len(d.begun) >= maxBegun {
-		return "", "", errBusy
+	if err != nil {
+		return "", "", err
 	}
-	d.begun[state] = a
-	return d.oauth(p, redirect).AuthCodeURL(state, oidc.Nonce(a.nonce), oauth2.S256ChallengeOption(a.verifier)), state, nil
+	return d.oauth(p, redirect).AuthCodeURL(state, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), state, nil
 }
 
 // take ends an attempt: a state is good once.
-func (d *Door) take(state string) (attempt, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	a, ok := d.begun[state]
-	delete(d.begun, state)
-	return a, ok && !d.cfg.Now().After(a.until)
+func (d *Door) take(ctx context.Context, state string) (a attempt, err error) {
+	data, err := d.cfg.Begun.Take(ctx, state)
+	switch {
+	case err != nil:
+		return a, err
+	case data == nil, json.Unmarshal(data, &a) != nil, d.cfg.Now().After(a.Until):
+		return a, ErrState
+	}
+	return a, nil
 }
 
 // End takes the code that the provider has given, and returns what the person may do. It fails with ErrState or
 // ErrNobody, or says what the provider did not.
 func (d *Door) End(ctx context.Context, state, code string) (auth.Grant, error) {
-	a, ok := d.take(state)
-	if !ok {
-		return auth.Grant{}, ErrState
+	a, err := d.take(ctx, state)
+	if err != nil {
+		return auth.Grant{}, err
 	}
 	p, err := d.reach(ctx)
 	if err != nil {
 		return auth.Grant{}, err
 	}
 	ctx = client(ctx)
-	tokens, err := d.oauth(p, a.redirect).Exchange(ctx, code, oauth2.VerifierOption(a.verifier))
+	tokens, err := d.oauth(p, a.Redirect).Exchange(ctx, code, oauth2.VerifierOption(a.Verifier))
 	if err != nil {
 		return auth.Grant{}, fmt.Errorf("the OpenID provider does not take its code back: %w", err)
 	}
@@ -175,7 +192,7 @@ func (d *Door) End(ctx context.Context, state, code string) (auth.Grant, error) 
 	if err != nil {
 		return auth.Grant{}, fmt.Errorf("the OpenID provider's token does not hold: %w", err)
 	}
-	if id.Nonce != a.nonce {
+	if id.Nonce != a.Nonce {
 		return auth.Grant{}, ErrState
 	}
 	claims := map[string]any{}
