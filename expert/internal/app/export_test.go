@@ -56,7 +56,11 @@ func record(t *testing.T) *recorded {
 
 func (c *recorded) make(t *testing.T) {
 	t.Helper()
-	r := startRelayIn(t, c.dir)
+	config := filepath.Join(c.dir, "relay.yaml")
+	if err := os.WriteFile(config, []byte("rooms:\n  - match: \"*\"\n    consent: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := startRelayIn(t, c.dir, "--config", config)
 	truth := filepath.Join(c.dir, "truth")
 	t.Setenv("SIGHTLINE_TEST_TRUTH", truth)
 	kill := r.field(t)
@@ -68,7 +72,13 @@ func (c *recorded) make(t *testing.T) {
 		mark stroke 0.5,0.5 0.62,0.5 colour=#ff00ff
 		wait placed 1
 		say "Close V-31 <slowly> & look?"
-		sleep 3s`, "--watch", "hall1/pump")
+		sleep 2s
+		snapshot `+filepath.Join(c.dir, "snapshot.png")+`
+		sleep 1s
+		pause "a drawing"
+		sleep 700ms
+		resume
+		sleep 700ms`, "--watch", "hall1/pump", "--consent", "yes")
 	stop()
 	kill()
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -162,6 +172,9 @@ func TestExport(t *testing.T) {
 		if err != nil || !strings.Contains(string(chapters), "Eva: Draws freehand") || !strings.Contains(string(chapters), "Alarm: Pump: Count is high") {
 			t.Errorf("%v: %s", err, chapters)
 		}
+		if !strings.Contains(string(chapters), "Not recorded: paused for privacy: a drawing") || !strings.Contains(string(chapters), "Eva: Snapshot") {
+			t.Errorf("%s", chapters)
+		}
 	})
 	t.Run("report", func(t *testing.T) {
 		text, err := exec.Command("pdftotext", "-layout", filepath.Join(dir, "report.pdf"), "-").Output()
@@ -169,7 +182,7 @@ func TestExport(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, want := range []string{"Session report", "PROVEN", "Pump (hall1/pump)", "Eva", "Tom", "Draws freehand", "as the technician saw it", "Count",
-			"still active at the end", "nobody wrote an answer", "sightline case head v1"} {
+			"still active at the end", "agreed", "paused for privacy: a drawing (Eva)", "Snapshot", "nobody wrote an answer", "sightline case head v1"} {
 			if !strings.Contains(string(text), want) {
 				t.Errorf("the report does not say %q", want)
 			}

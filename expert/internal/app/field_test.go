@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -36,12 +37,15 @@ func runField(url, token string) error {
 	}
 	defer enc.Close()
 	var key atomic.Bool
-	marks := make(chan wire.Envelope, 100)
+	marks, asked := make(chan wire.Envelope, 100), make(chan string, 10)
 	c, err := client.Dial(ctx, client.Config{URL: url, Token: token, Logger: slog.New(slog.DiscardHandler),
 		Publish: []client.Track{{Name: "camera", Kind: wire.Video, OnKeyFrame: func() { key.Store(true) }}},
 		OnLog: func(e wire.Envelope) {
-			if e.Kind == wire.KindMark {
+			switch {
+			case e.Kind == wire.KindMark:
 				marks <- e
+			case e.Kind == wire.KindConsent && strings.Contains(string(e.Body), wire.ConsentAsked):
+				asked <- e.ID
 			}
 		}})
 	if err != nil {
@@ -74,6 +78,11 @@ func runField(url, token string) error {
 		_ = c.Video("camera").WriteFrame(unit, captured)
 		e := vision.Estimate{Captured: captured, State: vision.Tracking, PoseCW: w.PoseCW(i), Map: "plant", Metric: true, SigmaPx: 0.3, Landmarks: 100}
 		_ = c.SendPose(captured, e.Message(w.Camera()))
+		for len(asked) > 0 {
+			if id := <-asked; id == c.Self().ID {
+				_, _ = c.Publish(wire.KindConsent, id, 0, wire.Consent{State: wire.ConsentGiven})
+			}
+		}
 		for len(marks) > 0 {
 			truth.placed(place(c, w, <-marks, index))
 		}

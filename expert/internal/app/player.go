@@ -54,6 +54,8 @@ func (p *player) step(ctx context.Context, c script.Command) error {
 		return p.snapshot(ctx, c.Path)
 	case "say":
 		return p.stage.call.Say(c.Text)
+	case "pause", "resume":
+		return p.stage.call.Pause(c.Verb == "pause", c.Text)
 	case "report":
 		_, err := fmt.Fprintln(p.out, p.stage.tally.report(p.stage.call.Stats()))
 		return err

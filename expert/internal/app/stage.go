@@ -70,7 +70,10 @@ func (s *stage) Tick() {
 
 // answer answers the question about being recorded as the command line says.
 func (s *stage) answer(r *call.Room) {
-	if r.Asked == "" || r.Asked == s.answered || s.consent == "ask" {
+	if r.Asked == "" {
+		s.answered = "" // the answer has arrived; the same may be asked again
+	}
+	if r.Asked == s.answered || s.consent == "ask" {
 		return
 	}
 	s.answered = r.Asked

@@ -17,6 +17,9 @@ func (d *Desk) Refresh() {
 		d.room = room
 		d.marks = d.cfg.Source.Marks()
 		d.noteMarks()
+		if room.Asked == "" {
+			d.answered = "" // the answer has arrived; the same may be asked again
+		}
 		d.panelsDirty, d.pictureDirty = true, true
 		if d.cfg.Review != nil {
 			d.lastSide = time.Time{} // the clock may have been turned back

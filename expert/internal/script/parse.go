@@ -84,9 +84,9 @@ func parse(c *cursor) (Command, error) {
 		}
 	case "screenshot", "snapshot":
 		cmd.Path, err = c.string("file name", 4096)
-	case "say":
+	case "say", "pause":
 		cmd.Text, err = c.string("text", 2000)
-	case "undo", "clear", "freeze", "unfreeze", "report", "quit":
+	case "undo", "clear", "freeze", "unfreeze", "resume", "report", "quit":
 	default:
 		err = c.fail(verb.column, "there is no command %q", verb.text)
 	}

@@ -25,7 +25,7 @@ type Command struct {
 	Tool       string // arrow, circle, stroke, measure, text, gesture:ACTION, pin
 	Points     []geom.Vec2
 	Colour     string
-	Text       string // mark, say
+	Text       string // mark, say, pause
 	Delay      time.Duration
 	Path       string
 }
@@ -142,6 +142,7 @@ const Help = `One command in a line; # begins a comment.
   screenshot FILE                 the whole window
   snapshot FILE                   the picture at the frame's own size, with marks
   say "TEXT"
+  pause "WHY" | resume            the recording, for everybody
   report                          figures to standard output
   quit
 

@@ -50,6 +50,7 @@ func TestMistakesHaveAPlace(t *testing.T) {
 		"mark pin 0,0":                 "line 1, column 6: a pin names its machine: pin:AREA/MACHINE",
 		"mark gesture:dance 0,0":       `line 1, column 6: there is no gesture "dance"`,
 		"mark circle 0,0 colour=red":   `line 1, column 17: "red" is not a colour such as #ffb72b`,
+		`pause`:                        "line 1, column 6: text is missing",
 		`say "open`:                    "line 1, column 5: a quote is opened and never closed",
 		"mark circle 0,0 delay=1e9999": `line 1, column 17: "1e9999" is not a time such as 400ms or 2s`,
 	} {
