@@ -38,6 +38,8 @@ type Config struct {
 	Maps    string `type:"path" placeholder:"DIR" help:"Keep the maps of machines here, so that marks are found again at the next visit. No pictures are kept."`
 	Machine string `placeholder:"AREA/MACHINE" help:"The machine that the maps are of, where no board says it."`
 
+	Consent string `default:"ask" enum:"ask,yes,no" help:"What to answer where the room asks whether the technician may be recorded: ask, yes or no."`
+
 	Watch      []string `placeholder:"AREA/MACHINE" help:"Machines whose telemetry is wanted."`
 	BitrateMax int      `name:"bitrate-max" default:"6000000" help:"Most bits per second of video."`
 

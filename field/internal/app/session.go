@@ -64,8 +64,9 @@ type session struct {
 	fail   context.CancelCauseFunc
 	watch  sync.Once
 
-	mu     sync.Mutex
-	camera error // why there is no picture, or nil
+	mu       sync.Mutex
+	camera   error  // why there is no picture, or nil
+	answered string // the question about being recorded that was answered
 }
 
 // errDone ends a session that has done its work.
@@ -196,6 +197,7 @@ func (s *session) play(ctx context.Context, out *outputs) error {
 	})
 	run(&tasks, func() error { return s.video.Run(s.client.Video(videoTrack)) })
 	run(&tasks, look.run)
+	tasks.Go(func() { s.consents(ctx) })
 	if s.sound != nil {
 		tasks.Go(func() { send.Audio(ctx, s.sound, s.client.Audio(audioTrack), s.log) })
 	}

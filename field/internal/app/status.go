@@ -14,9 +14,6 @@ func (s *session) notices() []scene.Notice {
 	if s.window != nil && s.client.Room() != "" {
 		s.window.SetTitle("Sightline field - " + s.client.Room())
 	}
-	if fault := s.room.Fault(); fault != "" {
-		out = append(out, scene.Notice{Text: "Recording: " + fault, Level: scene.Warning})
-	}
 	switch st, err := s.client.State(); {
 	case st == client.Connecting && s.client.Room() == "":
 		out = append(out, scene.Notice{Text: "Connecting to the relay" + because(err), Level: scene.Warning})
@@ -30,7 +27,7 @@ func (s *session) notices() []scene.Notice {
 			out = append(out, scene.Notice{Text: narrow(bps), Level: scene.Warning})
 		}
 	}
-	return out
+	return append(out, s.recordingNotices()...)
 }
 
 // narrow says in words what the way to the relay bears, where that is so little that the expert sees it.

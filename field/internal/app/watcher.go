@@ -106,6 +106,7 @@ func (w *watcher) show(r scene.Result, f *capture.Frame) error {
 	if f != nil {
 		seen = f.Picture
 	}
+	r.Items = append(r.Items, w.s.sign()...)
 	picture := w.view.Paint(r, seen)
 	if w.s.window != nil {
 		w.s.window.Show(picture)

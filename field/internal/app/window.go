@@ -9,12 +9,13 @@ import (
 	"syscall"
 )
 
-// Window shows pictures (field/internal/shell). Run is called on the main goroutine and returns when the
+// Window shows pictures and tells of keys (field/internal/shell). Run is called on the main goroutine and returns when the
 // window is closed or ctx ends; the others may be called from any goroutine.
 type Window interface {
 	Run(ctx context.Context) error
 	Show(p *image.RGBA)
 	SetTitle(title string)
+	Keys() <-chan rune // Y, N and P
 }
 
 // Opener makes a window for pictures of that size.

@@ -16,9 +16,6 @@ import (
 	"sightline/relay/wire"
 )
 
-// kindRecording is how the relay says that something is not recorded as it should be.
-const kindRecording = "recording"
-
 // Room gathers the room log. It is safe for use by several goroutines.
 type Room struct {
 	Marks *replica.Replica
@@ -31,14 +28,16 @@ type Room struct {
 	people   map[string]wire.Participant
 	newest   map[string]wire.Envelope // by kind and ID, without body: what holds of machines and people
 	arrived  map[string]int64         // wall clock, µs, of the newest message of a mark
-	fault    string
+	faults   map[string]string        // what is not recorded as it should be, by the relay's name for it
+	recorded wire.Recorded
+	consents map[string]wire.Consent // by participant: what was asked, or answered
 }
 
 // New makes an empty room.
 func New(log *slog.Logger, now func() time.Time) *Room {
 	return &Room{Marks: replica.New(), log: log, now: now, machines: map[string]*machine{},
 		people: map[string]wire.Participant{}, newest: map[string]wire.Envelope{},
-		arrived: map[string]int64{}}
+		arrived: map[string]int64{}, faults: map[string]string{}, consents: map[string]wire.Consent{}}
 }
 
 // Take takes one message of the log. One that cannot be read is told to the logger, and changes nothing.
@@ -53,7 +52,7 @@ func (r *Room) Take(e wire.Envelope) {
 	switch e.Kind {
 	case wire.KindMark:
 		r.arrived[e.ID] = r.now().UnixMicro()
-	case wire.KindParticipant, wire.KindMachine, wire.KindTag, wire.KindAlarm, kindRecording:
+	case wire.KindParticipant, wire.KindMachine, wire.KindTag, wire.KindAlarm, wire.KindFault, wire.KindRecorded, wire.KindConsent:
 		key := e.Kind + " " + e.ID
 		if old, had := r.newest[key]; had && !e.Newer(old) {
 			return
@@ -96,14 +95,8 @@ func (r *Room) state(e wire.Envelope, body []byte) error {
 			return err
 		}
 		r.machine(a.Machine).alarm(a)
-	case kindRecording:
-		var f struct {
-			Text string `json:"text"`
-		}
-		if err := json.Unmarshal(body, &f); err != nil {
-			return err
-		}
-		r.fault = f.Text
+	default:
+		return r.recording(e, body)
 	}
 	return nil
 }
@@ -174,11 +167,4 @@ func (r *Room) Online(participant string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.people[participant].Online
-}
-
-// Fault returns what is not recorded as it should be, in words; empty where all is well.
-func (r *Room) Fault() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.fault
 }

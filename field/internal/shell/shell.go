@@ -24,6 +24,7 @@ type Shell struct {
 	retitle bool
 
 	news chan struct{} // holds one: there is something new to show
+	keys chan rune     // letters that were struck, upper case
 	stop context.Context
 }
 
@@ -33,7 +34,7 @@ const idle = time.Second / 20
 
 // New makes a window for pictures of width x height pixels.
 func New(width, height int, title string) *Shell {
-	return &Shell{width: width, height: height, title: title, pixels: make([]byte, 4*width*height), news: make(chan struct{}, 1)}
+	return &Shell{width: width, height: height, title: title, pixels: make([]byte, 4*width*height), news: make(chan struct{}, 1), keys: make(chan rune, 8)}
 }
 
 // Show copies a picture and shows it soon.
@@ -56,6 +57,12 @@ func (s *Shell) SetTitle(title string) {
 	s.mu.Unlock()
 }
 
+// Keys tells of the letters Y, N and P that are struck, in upper case.
+func (s *Shell) Keys() <-chan rune { return s.keys }
+
+// told are the keys that others hear of.
+var told = map[ebiten.Key]rune{ebiten.KeyY: 'Y', ebiten.KeyN: 'N', ebiten.KeyP: 'P'}
+
 // Run shows the window until it is closed or ctx ends. It must be called on the main goroutine.
 func (s *Shell) Run(ctx context.Context) error {
 	ebiten.SetWindowSize(s.width, s.height)
@@ -77,6 +84,14 @@ func (s *Shell) Update() error {
 	}
 	if s.stop.Err() != nil || inpututil.IsKeyJustPressed(ebiten.KeyQ) || inpututil.IsKeyJustPressed(ebiten.KeyEscape) {
 		return ebiten.Termination
+	}
+	for k, letter := range told {
+		if inpututil.IsKeyJustPressed(k) {
+			select {
+			case s.keys <- letter:
+			default: // nobody listens
+			}
+		}
 	}
 	if inpututil.IsKeyJustPressed(ebiten.KeyF11) {
 		ebiten.SetFullscreen(!ebiten.IsFullscreen())
