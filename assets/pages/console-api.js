@@ -7,7 +7,7 @@ const api = {
 
   // ask sends a request. It throws what the relay says in words; .status is the answer's.
   async ask(method, path, body) {
-    const r = await fetch("api/v1" + path, {method, headers: {Authorization: "Bearer " + this.token,
+    const r = await fetch("api/v1" + path, {method, headers: {Authorization: "Bearer " + this.token, "Sightline-Page": "console",
       ...(body ? {"Content-Type": "application/json"} : {})}, body: body && JSON.stringify(body)});
     if (r.status === 204) return null;
     const answer = await r.json().catch(() => ({detail: r.statusText}));

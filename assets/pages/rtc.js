@@ -42,10 +42,30 @@ class Session {
     return r;
   }
 
+  // find leads to the relay that has the room, where there are many: a page does not see where it is led by a
+  // redirection, and its token is not sent along. While a relay is away, the next one is asked.
+  async find() {
+    const at = new URL(this.address), room = at.pathname.split("/").pop();
+    for (const base of [...new Set([at.origin, location.origin, ...(this.relays || [])])]) {
+      let r;
+      try {
+        r = await this.ask("GET", base + "/where/" + room);
+      } catch (e) {
+        if (e instanceof Refused && e.status !== 404) throw e;
+        continue;
+      }
+      const {url, relays} = await r.json();
+      this.relays = relays;
+      if (url) this.address = url.replace(/\/$/, "") + at.pathname + at.search;
+      return;
+    }
+  }
+
   // enter makes the session. Who is told to wait, in the lobby or for room, asks again when he may.
   async enter() {
     for (;;) {
       try {
+        await this.find();
         return await this.ask("POST", this.address, "application/sdp", this.pc.localDescription.sdp);
       } catch (e) {
         if (!(e.status === 503 && e.after) || this.pc.signalingState === "closed") throw e;

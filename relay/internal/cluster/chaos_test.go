@@ -128,6 +128,9 @@ func (f *fleet) settle(rows []row) {
 		f.t.Errorf("%d marks are lost", n)
 	}
 	for _, p := range f.parties {
+		if p.back > 0 {
+			f.t.Errorf("%s: session time went back %d times", p.room, p.back)
+		}
 		if p.errors > 0 {
 			f.t.Errorf("%s: %d marks were not taken by their client", p.room, p.errors)
 		}

@@ -43,6 +43,8 @@ type party struct {
 	drawn  map[string]bool
 	seqs   map[string]map[uint64]bool // of the marks in the log, by message
 	errors int
+	last   wire.Envelope // of the relay's own messages, the latest in the log
+	back   int           // how often session time went back
 	stop   chan struct{}
 	tasks  sync.WaitGroup
 }
@@ -159,11 +161,17 @@ func (f *fleet) join(n int) *party {
 }
 
 func (p *party) hear(e wire.Envelope) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.From == "relay" && e.Seq > p.last.Seq {
+		if e.Time < p.last.Time {
+			p.back++
+		}
+		p.last = e
+	}
 	if e.Kind != wire.KindMark {
 		return
 	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
 	if p.seqs[e.Msg] == nil {
 		p.seqs[e.Msg] = map[uint64]bool{}
 	}

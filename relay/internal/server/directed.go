@@ -26,6 +26,10 @@ const (
 // is answered here.
 func (s *Server) directed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if s.dir != nil && r.Method == http.MethodGet && r.URL.Path == api.Base+"/rooms" && fromPage(r) {
+			s.gather(w, r, next)
+			return
+		}
 		name, joins := s.roomOf(r)
 		if s.dir == nil || name == "" || s.rooms.get(name) != nil {
 			next.ServeHTTP(w, r)
@@ -38,6 +42,8 @@ func (s *Server) directed(next http.Handler) http.Handler {
 			s.unavailable(w, r, auth.Grant{Room: name}, err)
 		case to == "":
 			next.ServeHTTP(w, r)
+		case fromPage(r):
+			s.pass(w, r, to)
 		default:
 			redirect(w, r, to)
 		}
@@ -91,8 +97,6 @@ func (s *Server) roomOf(r *http.Request) (name string, joins bool) {
 		if s.guests.get(part[2]) != nil {
 			return "", false
 		}
-	case len(part) >= 2 && part[0] == "where" && r.Method == http.MethodGet:
-		name, joins = part[1], true
 	case strings.HasPrefix(r.URL.Path, api.Base+"/rooms/") && r.Method != http.MethodOptions:
 		name, _, _ = strings.Cut(strings.TrimPrefix(r.URL.Path, api.Base+"/rooms/"), "/")
 	default:

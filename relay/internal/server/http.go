@@ -18,7 +18,9 @@ func (s *Server) handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", s.serveReady)
 	mux.HandleFunc("GET /ws", s.limitJoins(s.serveSocket))
-	if err := page.Handle(mux); err != nil {
+	mux.HandleFunc("GET /where/{room}", s.serveWhere)
+	mux.HandleFunc("OPTIONS /where/{room}", serveOptions("GET, OPTIONS", "Accept", "application/json"))
+	if err := page.Handle(mux, s.relayURLs); err != nil {
 		s.log.Error("no pages", "error", err)
 	}
 	api.Handle(mux, s.rest())

@@ -224,3 +224,11 @@ func (r *rooms) has(name string) bool {
 	defer r.mu.Unlock()
 	return r.open[name] != nil
 }
+
+// Relays returns this relay and the others that live.
+func (s *Server) Relays() []cluster.Relay {
+	if s.dir == nil {
+		return nil
+	}
+	return s.dir.Relays()
+}
