@@ -24,7 +24,7 @@ VISION ?=
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record tamper crash lint clean
+.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record tamper crash cluster growth lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -85,6 +85,12 @@ tamper: deps ## Change recorded cases in 12,000 random ways; all must be found, 
 
 crash: deps ## Kill a recording relay at 200 random moments, and prove each case up to its end
 	CGO_ENABLED=0 go test ./relay/internal/server -run Crash -crash 200 -parallel 6 -timeout 60m -v | grep -v level=
+
+cluster: deps ## Kill each of three NATS servers and three relays in turn, with people at work in their rooms
+	CGO_ENABLED=0 go test ./relay/internal/cluster -run Chaos -chaos -timeout 10m -v | grep -v level=
+
+growth: deps ## Measure what the directory and the log of many relays bear (the figures of relay/GROWTH.md)
+	CGO_ENABLED=0 go test ./relay/internal/cluster -run Growth -growth 5s -timeout 10m -v | grep -v level=
 
 lint: deps ## go vet, gofmt, staticcheck
 	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w"; exit 1; }

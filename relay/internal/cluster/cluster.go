@@ -31,6 +31,9 @@ const (
 	cutOff     = 4 * time.Second
 	mute       = 20 * time.Second
 	remembered = 10 * time.Minute // a relay that is not heard any more
+	// acks is of how many others, at random, a beat says that they were heard. So beats stay small where relays are many;
+	// each relay is named by about as many others in every round.
+	acks = 16
 )
 
 // Load is how much a relay carries.
@@ -84,7 +87,7 @@ type Relay struct {
 type beat struct {
 	Relay
 	N     uint64            `json:"n"`
-	Heard map[string]uint64 `json:"heard"` // the latest beat of others, by name
+	Heard map[string]uint64 `json:"heard"` // the latest beat of some others, by name
 }
 
 const subject = "relay.beat"
@@ -180,7 +183,7 @@ func (d *Directory) say(last bool) {
 		b.N = 0
 	}
 	for name, p := range d.peers {
-		if now.Sub(p.at) < dead {
+		if now.Sub(p.at) < dead && len(b.Heard) < acks { // maps are walked in random order
 			b.Heard[name] = p.N
 		} else if now.Sub(p.at) > remembered {
 			delete(d.peers, name)

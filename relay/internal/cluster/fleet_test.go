@@ -30,6 +30,7 @@ type fleet struct {
 	token   func(room, role, name string) string
 	admin   string
 	parties []*party
+	down    struct{ relay, server int } // what was killed last
 }
 
 // party is a field and an expert in one room.
@@ -40,8 +41,9 @@ type party struct {
 
 	mu     sync.Mutex
 	frames []time.Time // when pictures came to the expert
-	drawn  map[string]bool
+	drawn  map[string]time.Time
 	seqs   map[string]map[uint64]bool // of the marks in the log, by message
+	heard  map[string]time.Time       // when a mark came to the expert first
 	errors int
 	last   wire.Envelope // of the relay's own messages, the latest in the log
 	back   int           // how often session time went back
@@ -147,7 +149,7 @@ func (f *fleet) twice() int {
 
 // join brings a party into its room, each of the two through another relay. Both draw every 100 ms.
 func (f *fleet) join(n int) *party {
-	p := &party{room: fmt.Sprintf("hall-%d", n), drawn: map[string]bool{}, seqs: map[string]map[uint64]bool{}, stop: make(chan struct{})}
+	p := &party{room: fmt.Sprintf("hall-%d", n), drawn: map[string]time.Time{}, heard: map[string]time.Time{}, seqs: map[string]map[uint64]bool{}, stop: make(chan struct{})}
 	var track client.Track
 	p.camera, track = relaytest.NewCamera()
 	at := func(i int) string { return f.relays[(n+i)%len(f.relays)].URL }
@@ -174,6 +176,7 @@ func (p *party) hear(e wire.Envelope) {
 	}
 	if p.seqs[e.Msg] == nil {
 		p.seqs[e.Msg] = map[uint64]bool{}
+		p.heard[e.Msg] = time.Now()
 	}
 	p.seqs[e.Msg][e.Seq] = true
 }
@@ -204,7 +207,7 @@ func (p *party) draw(c *client.Client, who string) {
 		e, err := c.Publish(wire.KindMark, fmt.Sprintf("%s-%d", who, n), 0, n)
 		p.mu.Lock()
 		if err == nil {
-			p.drawn[e.Msg] = true
+			p.drawn[e.Msg] = time.Now()
 		} else {
 			p.errors++
 		}
@@ -225,21 +228,36 @@ func (p *party) dark(since time.Time) time.Duration {
 	return max(most, time.Since(last))
 }
 
-// missing counts what was drawn and has not come back in the log; twice what is in it at two places.
-func (p *party) missing() (missing, twice int) {
+// missing counts what was drawn until a moment and has not come back in the log; twice what is in it at two places.
+func (p *party) missing(from, until time.Time) (missing, twice int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for msg := range p.drawn {
-		if len(p.seqs[msg]) == 0 {
-			missing++
+	for msg, at := range p.drawn {
+		if at.Before(from) || at.After(until) {
+			continue
 		}
-	}
-	for _, seqs := range p.seqs {
-		if len(seqs) > 1 {
+		switch len(p.seqs[msg]) {
+		case 0:
+			missing++
+		case 1:
+		default:
 			twice++
 		}
 	}
 	return missing, twice
+}
+
+// between counts what was drawn in a time, and returns how long the slowest of it took to the expert.
+func (p *party) between(from, until time.Time) (n int, slowest time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for msg, at := range p.drawn {
+		if !at.Before(from) && !at.After(until) {
+			n++
+			slowest = max(slowest, p.heard[msg].Sub(at))
+		}
+	}
+	return n, slowest
 }
 
 func (p *party) end() {
@@ -247,13 +265,13 @@ func (p *party) end() {
 	p.tasks.Wait()
 }
 
-// quiet says whether every party has seen pictures within the last half second, and has all its marks but the latest.
+// quiet says whether every party has seen pictures within the last half second, and has all its marks but those of the last second.
 func (f *fleet) quiet() bool {
 	for _, p := range f.parties {
 		p.mu.Lock()
 		fresh := len(p.frames) > 0 && time.Since(p.frames[len(p.frames)-1]) < 500*time.Millisecond
 		p.mu.Unlock()
-		if missing, _ := p.missing(); !fresh || missing > 20 {
+		if missing, _ := p.missing(time.Time{}, time.Now().Add(-time.Second)); !fresh || missing > 0 {
 			return false
 		}
 	}
