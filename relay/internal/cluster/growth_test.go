@@ -39,6 +39,45 @@ func TestGrowth(t *testing.T) {
 	crowd(t)
 }
 
+// TestGrowthOfReaders measures what those cost who read the log: each participant, and each recording.
+func TestGrowthOfReaders(t *testing.T) {
+	if *growth == 0 {
+		t.Skip("measures only: make growth")
+	}
+	b, err := bus.Open(t.Context(), t.TempDir(), bus.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer b.Close()
+	const n = 2000
+	for i := range n {
+		if _, _, err := b.Append(t.Context(), fmt.Sprintf("hall-%d", i), wire.Envelope{V: 1, Kind: "mark", ID: "m", Msg: "1", From: "p"}, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	before, began := heap(), time.Now()
+	ctx, cancel := context.WithCancel(t.Context())
+	var heard atomic.Int64
+	var tasks sync.WaitGroup
+	for i := range n {
+		tasks.Go(func() {
+			_ = b.Follow(ctx, fmt.Sprintf("hall-%d", i), func(wire.Envelope) error { heard.Add(1); return nil })
+		})
+	}
+	for heard.Load() < n && time.Since(began) < time.Minute {
+		time.Sleep(5 * time.Millisecond)
+	}
+	took, busy := time.Since(began), cpu()
+	time.Sleep(*growth)
+	t.Logf("%d readers of the log: all read after %v (%.0f a second), %.0f kB each, %.1f %% of a core while nothing is written", heard.Load(), took.Round(time.Millisecond),
+		n/took.Seconds(), float64(heap()-before)/1e3/n, 100*(cpu()-busy).Seconds()/growth.Seconds())
+	if heard.Load() < n {
+		t.Errorf("%d of %d have read", heard.Load(), n)
+	}
+	cancel()
+	tasks.Wait()
+}
+
 type figure struct {
 	what string
 	rate float64

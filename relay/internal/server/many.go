@@ -41,6 +41,9 @@ func (s *Server) openCluster(ctx context.Context) error {
 	if s.cfg.NATS.URL == "" {
 		return nil
 	}
+	if s.cfg.MQTT == "" {
+		s.log.Warn("each of many relays has an MQTT broker of its own, and hears its own machines only: set mqtt to the plant's broker, for all relays")
+	}
 	places, err := s.bus.OpenBucket(ctx, "places", 0)
 	if err != nil {
 		return err
