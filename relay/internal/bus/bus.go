@@ -39,6 +39,9 @@ const (
 	bucketName = "rooms"
 	// dedup is for how long a message that is sent again is known again.
 	dedup = 10 * time.Minute
+	// maxReaders is how many may read the log of a cluster at once: participants and recordings. NATS lets in 1,000 where
+	// nothing is said.
+	maxReaders = 1_000_000
 	// timeout is for one call to the backbone.
 	timeout = 10 * time.Second
 )
@@ -86,7 +89,7 @@ func (b *Bus) embed(dir string) error {
 	var err error
 	b.embedded, err = server.NewServer(&server.Options{ServerName: "sightline", DontListen: true, JetStream: true,
 		StoreDir: filepath.Clean(dir), NoSigs: true, NoLog: true, SyncInterval: time.Second,
-		MaxPayload: wire.MaxMessage + 64<<10})
+		MaxPayload: wire.MaxMessage + 64<<10, JetStreamLimits: server.JSLimitOpts{DefaultMaxConsumers: -1}})
 	if err != nil {
 		return err
 	}
@@ -99,9 +102,13 @@ func (b *Bus) embed(dir string) error {
 }
 
 func (b *Bus) prepare(ctx context.Context) error {
+	cfg := jetstream.StreamConfig{Name: streamName, Subjects: []string{"room.>", "late.>"},
+		Storage: jetstream.FileStorage, Duplicates: dedup, AllowDirect: true, DenyPurge: true, DenyDelete: true}
+	if b.embedded == nil {
+		cfg.MaxConsumers = maxReaders
+	}
 	var err error
-	b.log, err = b.stream(ctx, jetstream.StreamConfig{Name: streamName, Subjects: []string{"room.>", "late.>"},
-		Storage: jetstream.FileStorage, Duplicates: dedup, AllowDirect: true, DenyPurge: true, DenyDelete: true})
+	b.log, err = b.stream(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -113,6 +113,34 @@ func TestFollowHearsAllInOrder(t *testing.T) {
 	}
 }
 
+// NATS lets in a thousand readers where it is not told otherwise; each participant is one.
+func TestMoreThanAThousandRead(t *testing.T) {
+	b := open(t, t.TempDir())
+	defer b.Close()
+	if _, _, err := b.Append(t.Context(), "hall", message("m", "1", 1), false); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	const n = 1200
+	heard := make(chan bool, n)
+	done := make(chan error, n)
+	for range n {
+		go func() { done <- b.Follow(ctx, "hall", func(wire.Envelope) error { heard <- true; return nil }) }()
+	}
+	for i := range n {
+		select {
+		case <-heard:
+		case <-ctx.Done():
+			t.Fatalf("%d of %d read", i, n)
+		}
+	}
+	cancel()
+	for range n {
+		<-done
+	}
+}
+
 func TestTokensOfIDsAreDistinctAndSafe(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a, b := rapid.String().Draw(t, "a"), rapid.String().Draw(t, "b")

@@ -50,6 +50,13 @@ func (f *fleet) blows() []blow {
 			f.servers.Kill(f.down.server)
 		}},
 		serverBack,
+		{"NATS, two of three for 30 s: kill -9", func(f *fleet) {
+			f.servers.Kill(0)
+			f.servers.Kill(1)
+			time.Sleep(30 * time.Second)
+			f.servers.Run(0)
+			f.servers.Run(1)
+		}},
 		{"the relay of a room: SIGTERM", func(f *fleet) {
 			f.down.relay = f.owner("hall-0")
 			f.relays[f.down.relay].Terminate()
@@ -66,7 +73,7 @@ func TestChaos(t *testing.T) {
 		f.join(n)
 	}
 	relaytest.Eventually(t, "everybody sees pictures", f.quiet)
-	blows, most := f.blows(), 20*time.Second
+	blows, most := f.blows(), 45*time.Second
 	if !*chaos {
 		blows = blows[:2]
 	}
