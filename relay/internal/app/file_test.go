@@ -22,6 +22,8 @@ func TestConfigurationFile(t *testing.T) {
 		"no truth":     {"verbose: maybe\n", "", "relay.yaml:1: --verbose"},
 		"plain HTTP":   {"\nlisten: 0.0.0.0:0\n", "", "relay.yaml:2: listen: plain HTTP"},
 		"bad media":    {"listen: 127.0.0.1:0\nmqtt-listen: 127.0.0.1:0\nadvertise: nowhere\n", "", "relay.yaml:3: advertise:"},
+		"no own place": {"listen: 0.0.0.0:0\ntls-cert: a\ntls-key: b\nnats: nats://127.0.0.1:1\n", "", "relay.yaml:4: nats: relays lead clients"},
+		"relay-url":    {"listen: 127.0.0.1:0\nrelay-url: here\n", "", "relay.yaml:2: relay-url:"},
 		"no NATS":      {"listen: 127.0.0.1:0\nnats: nats://127.0.0.1:1\n", "", "relay.yaml:2: nats:"},
 		"no cert":      {"listen: 127.0.0.1:0\nmqtt-listen: 127.0.0.1:0\ntls-cert: x\ntls-key: y\n", "", "relay.yaml:3: tls-cert:"},
 		"overridden":   {"listen: 127.0.0.1:0\n", "--listen nowhere", "relay: listen: \"nowhere\""},

@@ -214,6 +214,9 @@ func (d *Directory) hear(data []byte) {
 		p = &peer{}
 		d.peers[b.Name] = p
 		d.cfg.Log.Info("another relay is there", "url", b.URL, "relay", b.Name)
+		if b.URL == d.cfg.URL && b.N > 0 {
+			d.cfg.Log.Error("another relay says that it is reached where this one is: give each a relay-url of its own, past any balancer", "url", b.URL)
+		}
 	}
 	p.beat, p.at = b, d.cfg.Now()
 	d.current[b.URL] = b.Name

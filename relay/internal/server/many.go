@@ -4,10 +4,14 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
+	"net"
+	"net/url"
 	"time"
 
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/cluster"
+	"sightline/relay/internal/config"
 	"sightline/relay/internal/record"
 	"sightline/relay/wire"
 )
@@ -19,6 +23,21 @@ var errMoving = errors.New("the room goes to another relay: come again, and you 
 type movedError struct{ to string }
 
 func (e *movedError) Error() string { return "the room is on " + e.to }
+
+// checkMany refuses settings for many relays that cannot be.
+func (c *Config) checkMany() error {
+	if err := c.NATS.Check(); err != nil {
+		return config.Bad("nats", err)
+	}
+	if u, err := url.Parse(c.RelayURL); c.RelayURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Scheme != "http") {
+		return config.Bad("relay-url", fmt.Errorf("%q: want https://host, where clients reach this very relay", c.RelayURL))
+	}
+	host, _, _ := net.SplitHostPort(c.Listen)
+	if ip := net.ParseIP(host); c.NATS.URL != "" && c.RelayURL == "" && c.PublicURL == "" && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return config.Bad("nats", fmt.Errorf("relays lead clients to one another, and nobody is reached at %s: say with relay-url where this one is", c.Listen))
+	}
+	return nil
+}
 
 // relayURL is where clients reach this very relay.
 func (s *Server) relayURL() string {

@@ -142,8 +142,8 @@ func (c *Config) check() error {
 	if err := c.checkStaff(); err != nil {
 		return err
 	}
-	if err := c.NATS.Check(); err != nil {
-		return config.Bad("nats", err)
+	if err := c.checkMany(); err != nil {
+		return err
 	}
 	c.NATS.Log = c.Log
 	host, _, err := net.SplitHostPort(c.Listen)
