@@ -50,12 +50,12 @@ type relay struct {
 	cmd             *exec.Cmd
 }
 
-func startRelay(t *testing.T) *relay {
+func startRelay(t testing.TB) *relay {
 	t.Helper()
 	return startRelayIn(t, t.TempDir())
 }
 
-func startRelayIn(t *testing.T, data string, more ...string) *relay {
+func startRelayIn(t testing.TB, data string, more ...string) *relay {
 	t.Helper()
 	r := &relay{data: data}
 	cmd := exec.Command(relayProgram, "serve", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data", r.data)
@@ -84,7 +84,7 @@ func startRelayIn(t *testing.T, data string, more ...string) *relay {
 	return r
 }
 
-func (r *relay) token(t *testing.T, role, name string) string {
+func (r *relay) token(t testing.TB, role, name string) string {
 	t.Helper()
 	out, err := exec.Command(relayProgram, "invite", "hall", "--role", role, "--name", name, "--data", r.data, "--token-only").Output()
 	if err != nil {
@@ -94,7 +94,7 @@ func (r *relay) token(t *testing.T, role, name string) string {
 }
 
 // field starts a field process; it returns how to kill it.
-func (r *relay) field(t *testing.T) (kill func()) {
+func (r *relay) field(t testing.TB) (kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), "SIGHTLINE_TEST_FIELD="+r.url+" "+r.token(t, "field", "Tom"))
@@ -108,7 +108,7 @@ func (r *relay) field(t *testing.T) (kill func()) {
 }
 
 // expert plays a script as "expert --headless" does, and returns its trace.
-func (r *relay) expert(t *testing.T, name, text string, more ...string) (trace []map[string]any) {
+func (r *relay) expert(t testing.TB, name, text string, more ...string) (trace []map[string]any) {
 	t.Helper()
 	dir := t.TempDir()
 	file, out := filepath.Join(dir, "script"), filepath.Join(dir, "trace.jsonl")
@@ -117,7 +117,7 @@ func (r *relay) expert(t *testing.T, name, text string, more ...string) (trace [
 	}
 	var stdout, stderr bytes.Buffer
 	args := append([]string{"--relay", r.url, "--token", r.token(t, "expert", name), "--headless", "--script", file, "--trace", out}, more...)
-	if code := Run(t.Context(), args, &stdout, &stderr, nil); code != 0 {
+	if code := Run(context.Background(), args, &stdout, &stderr, nil); code != 0 {
 		t.Fatalf("expert %s ended with %d: %s%s", name, code, stdout.String(), stderr.String())
 	}
 	data, err := os.ReadFile(out)

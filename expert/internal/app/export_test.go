@@ -49,23 +49,7 @@ func record(t *testing.T) *recorded {
 		t.Fatal(err)
 	}
 	if c.truth == nil {
-		c.make(t)
-	}
-	return c
-}
-
-func (c *recorded) make(t *testing.T) {
-	t.Helper()
-	config := filepath.Join(c.dir, "relay.yaml")
-	if err := os.WriteFile(config, []byte("rooms:\n  - match: \"*\"\n    consent: true\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	r := startRelayIn(t, c.dir, "--config", config)
-	truth := filepath.Join(c.dir, "truth")
-	t.Setenv("SIGHTLINE_TEST_TRUTH", truth)
-	kill := r.field(t)
-	stop := c.plant(t, r.mqtt)
-	r.expert(t, "Eva", `
+		c.make(t, `
 		wait video
 		wait tracking
 		wait tag hall1/pump count
@@ -78,7 +62,23 @@ func (c *recorded) make(t *testing.T) {
 		pause "a drawing"
 		sleep 700ms
 		resume
-		sleep 700ms`, "--watch", "hall1/pump", "--consent", "yes")
+		sleep 700ms`)
+	}
+	return c
+}
+
+func (c *recorded) make(t testing.TB, script string) {
+	t.Helper()
+	config := filepath.Join(c.dir, "relay.yaml")
+	if err := os.WriteFile(config, []byte("rooms:\n  - match: \"*\"\n    consent: true\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r := startRelayIn(t, c.dir, "--config", config)
+	truth := filepath.Join(c.dir, "truth")
+	t.Setenv("SIGHTLINE_TEST_TRUTH", truth)
+	kill := r.field(t)
+	stop := c.plant(t, r.mqtt)
+	r.expert(t, "Eva", script, "--watch", "hall1/pump", "--consent", "yes")
 	stop()
 	kill()
 	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -110,13 +110,13 @@ func (c *recorded) make(t *testing.T) {
 }
 
 // plant sends a value that counts.
-func (c *recorded) plant(t *testing.T, broker string) (stop func()) {
+func (c *recorded) plant(t testing.TB, broker string) (stop func()) {
 	t.Helper()
 	p, err := mqtt.NewPublisher(mqtt.PublisherConfig{URL: broker, ClientID: "plant"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	if err := p.WaitConnected(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -135,7 +135,7 @@ func (c *recorded) plant(t *testing.T, broker string) (stop func()) {
 	return func() { cancel(); task.Wait(); p.Close() }
 }
 
-func number(t *testing.T, s string) float64 {
+func number(t testing.TB, s string) float64 {
 	t.Helper()
 	v, err := strconv.ParseFloat(s, 64)
 	if err != nil {
@@ -145,10 +145,10 @@ func number(t *testing.T, s string) float64 {
 }
 
 // run runs the expert and returns its exit code and what it said.
-func run(t *testing.T, args ...string) (int, string) {
+func run(t testing.TB, args ...string) (int, string) {
 	t.Helper()
 	var out bytes.Buffer
-	code := Run(t.Context(), args, &out, &out, nil)
+	code := Run(context.Background(), args, &out, &out, nil)
 	return code, out.String()
 }
 

@@ -27,15 +27,12 @@ import (
 func runField(url, token string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	w, err := sim.NewWorld(sim.Options{Width: 320, Height: 240, FPS: 15})
+	film, err := newFilm(os.Getenv("SIGHTLINE_TEST_SIZE"))
 	if err != nil {
 		return err
 	}
-	enc, err := media.NewH264Encoder(media.EncoderConfig{Width: 320, Height: 240, FPS: 15})
-	if err != nil {
-		return err
-	}
-	defer enc.Close()
+	defer film.close()
+	w := film.world
 	var key atomic.Bool
 	marks, asked := make(chan wire.Envelope, 100), make(chan string, 10)
 	c, err := client.Dial(ctx, client.Config{URL: url, Token: token, Logger: slog.New(slog.DiscardHandler),
@@ -52,7 +49,7 @@ func runField(url, token string) error {
 		return err
 	}
 	defer c.Close()
-	tick := time.NewTicker(time.Second / 15)
+	tick := time.NewTicker(time.Second / film.fps)
 	defer tick.Stop()
 	index := map[int64]int{}
 	truth, err := newTruth(os.Getenv("SIGHTLINE_TEST_TRUTH"))
@@ -60,21 +57,18 @@ func runField(url, token string) error {
 		return err
 	}
 	defer truth.close()
-	for i := 0; ; i++ {
+	for n := 0; ; n++ {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-tick.C:
 		}
 		captured := time.Now().UnixMicro()
-		index[captured] = i
-		if key.Swap(false) {
-			enc.ForceKeyFrame()
-		}
-		unit, _, err := enc.Encode(w.Picture(i))
+		unit, i, err := film.next(n, key.Swap(false))
 		if err != nil {
 			return err
 		}
+		index[captured] = i
 		_ = c.Video("camera").WriteFrame(unit, captured)
 		e := vision.Estimate{Captured: captured, State: vision.Tracking, PoseCW: w.PoseCW(i), Map: "plant", Metric: true, SigmaPx: 0.3, Landmarks: 100}
 		_ = c.SendPose(captured, e.Message(w.Camera()))
@@ -88,6 +82,47 @@ func runField(url, token string) error {
 		}
 		truth.frame(w, i, captured)
 	}
+}
+
+// film is what the field's camera sees: 320x240 at 15 frames a second, or, where that is asked for, 1280x720 at 30,
+// of which four seconds are made before and come again and again.
+type film struct {
+	world *sim.World
+	enc   *media.H264Encoder
+	fps   time.Duration
+	units [][]byte
+}
+
+func newFilm(size string) (*film, error) {
+	width, height, f := 320, 240, &film{fps: 15}
+	if size == "720p" {
+		width, height, f.fps = 1280, 720, 30
+	}
+	var err error
+	if f.world, err = sim.NewWorld(sim.Options{Width: width, Height: height, FPS: float64(f.fps)}); err != nil {
+		return nil, err
+	}
+	f.enc, err = media.NewH264Encoder(media.EncoderConfig{Width: width, Height: height, FPS: float64(f.fps)})
+	for i := 0; size == "720p" && i < 120 && err == nil; i++ {
+		var unit []byte
+		unit, _, err = f.enc.Encode(f.world.Picture(i))
+		f.units = append(f.units, unit)
+	}
+	return f, err
+}
+
+func (f *film) close() { _ = f.enc.Close() }
+
+// next is the frame of that number, and which one of the world it is.
+func (f *film) next(n int, key bool) (unit []byte, i int, err error) {
+	if len(f.units) > 0 {
+		return f.units[n%len(f.units)], n % len(f.units), nil
+	}
+	if key {
+		f.enc.ForceKeyFrame()
+	}
+	unit, _, err = f.enc.Encode(f.world.Picture(n))
+	return unit, n, err
 }
 
 // truth writes down where the marks are in each frame that is sent: a line of a frame, and the pixels of a mark.
