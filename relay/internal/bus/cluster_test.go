@@ -110,6 +110,26 @@ func TestBucketLetsOneWin(t *testing.T) {
 	}
 }
 
+// A server that wants a password is used with it; without it the error says the mend, and no error has the password.
+func TestPasswordOfNATS(t *testing.T) {
+	guarded := natstest.StartGuarded(t, "open-sesame")
+	b, err := Open(t.Context(), "", Options{URL: guarded.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Close()
+	for _, wrong := range []string{strings.Replace(guarded.URL(), "open", "shut", 1), strings.Replace(guarded.URL(), "relay:open-sesame@", "", 1)} {
+		_, err := Open(t.Context(), "", Options{URL: wrong})
+		if err == nil || !strings.Contains(err.Error(), "give nats-creds, or name and password") || strings.Contains(err.Error(), "sesame") {
+			t.Errorf("%s: %v", Redact(wrong), err)
+		}
+	}
+	about, err := Check(t.Context(), Options{URL: guarded.URL()})
+	if err != nil || !strings.Contains(about, "one server") || strings.Contains(about, "sesame") {
+		t.Errorf("%q %v", about, err)
+	}
+}
+
 func TestOptionsSayTheMend(t *testing.T) {
 	for want, o := range map[string]Options{
 		"several with commas":       {URL: "nats://a:4222,b:4222"},

@@ -35,6 +35,8 @@ type settings struct {
 	Port   int
 	Route  int   // its port in the cluster
 	Routes []int // of all
+	// Password is what the user relay has to give; empty: everybody is let in.
+	Password string
 }
 
 // Serve is a server of NATS until the process is killed. It returns the process's exit code.
@@ -46,6 +48,9 @@ func Serve(text string) int {
 	}
 	o := &server.Options{ServerName: c.Name, Host: "127.0.0.1", Port: c.Port, JetStream: true, StoreDir: c.Dir, NoSigs: true,
 		NoLog: true, MaxPayload: 1 << 20}
+	if c.Password != "" {
+		o.Username, o.Password = "relay", c.Password
+	}
 	if len(c.Routes) > 1 {
 		o.Cluster = server.ClusterOpts{Name: "test", Host: "127.0.0.1", Port: c.Route}
 		for _, port := range c.Routes {
@@ -89,6 +94,17 @@ func Start(t testing.TB, n int) *Cluster {
 	return c
 }
 
+// StartGuarded runs one server that wants to know the user relay by a password.
+func StartGuarded(t testing.TB, password string) *Cluster {
+	t.Helper()
+	port := freePorts(t, 1)[0]
+	c := &Cluster{t: t, running: make([]*exec.Cmd, 1), servers: []settings{{Name: "n1", Dir: t.TempDir(), Port: port, Password: password}}}
+	c.Run(0)
+	t.Cleanup(func() { c.Kill(0) })
+	c.Ready()
+	return c
+}
+
 func freePorts(t testing.TB, n int) (ports []int) {
 	t.Helper()
 	for range n {
@@ -106,7 +122,11 @@ func freePorts(t testing.TB, n int) (ports []int) {
 func (c *Cluster) URL() string {
 	var all []string
 	for _, s := range c.servers {
-		all = append(all, fmt.Sprintf("nats://127.0.0.1:%d", s.Port))
+		who := ""
+		if s.Password != "" {
+			who = "relay:" + s.Password + "@"
+		}
+		all = append(all, fmt.Sprintf("nats://%s127.0.0.1:%d", who, s.Port))
 	}
 	return strings.Join(all, ",")
 }
