@@ -132,7 +132,7 @@ func (w *window) against(t *target, ray geom.Vec3, bright float64, costs []float
 	}
 }
 
-// betterHalf is the mean of the lower half of what the views say against a depth, for the reason that judge has.
+// betterHalf is the mean of the lower half of what the views say against a depth, for the reason that looks has.
 func (w *window) betterHalf(views, k int) float32 {
 	var c [mostViews]float32
 	half := (views + 1) / 2
