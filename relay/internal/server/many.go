@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"sync"
 	"time"
 
 	"sightline/relay/internal/bus"
@@ -83,14 +84,21 @@ func (s *Server) openCluster(ctx context.Context) error {
 	return s.share(ctx)
 }
 
+// load is what the relay carries. It does not wait: beats depend on it.
 func (s *Server) load() cluster.Load {
-	s.rooms.mu.Lock()
-	defer s.rooms.mu.Unlock()
-	var l cluster.Load
-	for _, o := range s.rooms.open {
-		l.Rooms, l.Participants = l.Rooms+1, l.Participants+o.users
+	r := &s.rooms
+	if r.mu.TryLock() {
+		var l cluster.Load
+		for _, o := range r.open {
+			l.Rooms, l.Participants = l.Rooms+1, l.Participants+o.users
+		}
+		r.load.Store(&l)
+		r.mu.Unlock()
 	}
-	return l
+	if l := r.load.Load(); l != nil {
+		return *l
+	}
+	return cluster.Load{}
 }
 
 // hold makes sure that a room that is opened is this relay's. lost is the relay that had it and was lost.
@@ -146,11 +154,15 @@ func (s *Server) handOver() {
 	if s.dir == nil || !s.dir.Drain() {
 		return
 	}
+	var moves sync.WaitGroup
 	for _, o := range s.rooms.all() {
-		o.Report(record.KindFault, "relay", record.Fault{Text: "The relay " + s.relayURL() + " goes out of service, and the room goes to another one. " +
-			"A recording goes on there; what was recorded until now is on the disk of " + s.relayURL() + "."})
-		s.rooms.move(o, true)
+		moves.Go(func() {
+			o.Report(record.KindFault, "relay", record.Fault{Text: "The relay " + s.relayURL() + " goes out of service, and the room goes to another one. " +
+				"A recording goes on there; what was recorded until now is on the disk of " + s.relayURL() + "."})
+			s.rooms.move(o, true)
+		})
 	}
+	moves.Wait()
 	for _, name := range s.dir.Mine() { // those in whose lobby somebody waits, and nobody is in
 		s.release(name)
 	}
@@ -199,7 +211,7 @@ func (r *rooms) gone(name string, o *openRoom) {
 		return
 	}
 	delete(r.open, name)
-	r.s.endRecording(o)
+	r.ending.Go(func() { r.s.endRecording(o) }) // it takes its time
 }
 
 // move ends the sessions by WHIP and WHEP in a room.

@@ -9,8 +9,10 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"sightline/relay/internal/cluster"
 	"sightline/relay/internal/record"
 	"sightline/relay/internal/room"
 	"sightline/relay/internal/sfu"
@@ -25,7 +27,9 @@ type rooms struct {
 	mu     sync.Mutex
 	open   map[string]*openRoom
 	closed bool
-	idle   chan struct{} // made when the relay is drained, closed when nobody is in a room
+	ending sync.WaitGroup               // recordings of rooms that have moved
+	load   atomic.Pointer[cluster.Load] // as it was last
+	idle   chan struct{}                // made when the relay is drained, closed when nobody is in a room
 }
 
 type openRoom struct {
@@ -182,6 +186,7 @@ func (r *rooms) draining() (bool, int) {
 
 // close closes all rooms. Everybody has left.
 func (r *rooms) close() {
+	defer r.ending.Wait()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.closed = true
