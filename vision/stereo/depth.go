@@ -27,7 +27,7 @@ const (
 	astray = 0.15
 	// moving is the probability that the patch says nothing true of its spot. Without it a gauge whose needle turns is
 	// placed where its face looks the same, and that is claimed; at 0.02 already, 5 % fewer marks are held over the
-	// table of bench-vision, half of the wrong ones among them.
+	// table of bench-vision, and 0.5 % fewer are wrong.
 	moving = 0.01
 	// poseError is the standard deviation in pixels of where the poses put a point in another view.
 	poseError = 0.25
