@@ -2,13 +2,8 @@ package doctor_test
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/x509"
 	"crypto/x509/pkix"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -24,41 +19,10 @@ import (
 	"sightline/relay/internal/server"
 )
 
-// free is an address that nobody has.
-func free(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
-// certificate makes a certificate of its own authority, for 127.0.0.1.
+// certificate makes a certificate that is good from one time until another.
 func certificate(t *testing.T, from, until time.Time) (cert, key string) {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	about := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "relay"}, NotBefore: from, NotAfter: until,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
-	der, err := x509.CreateCertificate(rand.Reader, &about, &about, private.Public(), private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
-	for path, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: secret}} {
-		if err := os.WriteFile(path, pem.EncodeToMemory(block), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
+	cert, key, _ = relaytest.Certificate(t, x509.Certificate{Subject: pkix.Name{CommonName: "relay"}, NotBefore: from, NotAfter: until})
 	return cert, key
 }
 
@@ -116,14 +80,14 @@ func TestFaults(t *testing.T) {
 		"not yet good":   {func(c *doctor.Config) { c.TLSCert, c.TLSKey = certificate(t, now.Add(time.Hour), now.AddDate(0, 1, 0)) }, "tls-cert", doctor.Fail, "only from", "clock", ""},
 		"expires soon":   {func(c *doctor.Config) { c.TLSCert, c.TLSKey = certificate(t, now, now.AddDate(0, 0, 3)) }, "tls-cert", doctor.Warn, "expires at", "renew", ""},
 		"no certificate": {func(c *doctor.Config) { c.TLSCert, c.TLSKey = "none.pem", "none.pem" }, "tls-cert", doctor.Fail, "no such file", "PEM", ""},
-		"no NATS":        {func(c *doctor.Config) { c.NATS.URL = "nats://" + free(t) }, "nats", doctor.Fail, "NATS", "nats-server -js", ""},
-		"no broker":      {func(c *doctor.Config) { c.MQTT = "tcp://" + free(t) }, "mqtt", doctor.Fail, "refused", "plant's broker", ""},
-		"relay is down":  {func(c *doctor.Config) { c.URL = "http://" + free(t) }, "relay", doctor.Fail, "does not answer", "firewall", ""},
+		"no NATS":        {func(c *doctor.Config) { c.NATS.URL = "nats://" + relaytest.FreeAddress(t) }, "nats", doctor.Fail, "NATS", "nats-server -js", ""},
+		"no broker":      {func(c *doctor.Config) { c.MQTT = "tcp://" + relaytest.FreeAddress(t) }, "mqtt", doctor.Fail, "refused", "plant's broker", ""},
+		"relay is down":  {func(c *doctor.Config) { c.URL = "http://" + relaytest.FreeAddress(t) }, "relay", doctor.Fail, "does not answer", "firewall", ""},
 		"only HTTP":      {func(c *doctor.Config) { c.URL = onlyHTTP.URL }, "TURN", doctor.Fail, "", "only HTTP through", ""},
 		"clock":          {func(c *doctor.Config) { c.URL = late.URL }, "clock", doctor.Fail, "off this machine's", "chrony", "TURN"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := doctor.Config{Listen: free(t), MQTTListen: free(t), Data: t.TempDir(), Now: time.Now, Patience: time.Second}
+			cfg := doctor.Config{Listen: relaytest.FreeAddress(t), MQTTListen: relaytest.FreeAddress(t), Data: t.TempDir(), Now: time.Now, Patience: time.Second}
 			c.change(&cfg)
 			found := doctor.Examine(t.Context(), cfg)
 			seen := false
@@ -162,7 +126,7 @@ func TestRunningRelay(t *testing.T) {
 	cert, key := certificate(t, time.Now().Add(-time.Hour), time.Now().AddDate(0, 2, 0))
 	s = relaytest.Start(t, func(c *server.Config) { c.TLSCert, c.TLSKey = cert, key })
 	u, _ = url.Parse(s.URL())
-	cfg = doctor.Config{Listen: u.Host, MQTTListen: free(t), MediaPort: s.MediaPort(), Data: t.TempDir(), TLSCert: cert, TLSKey: key, Now: time.Now}
+	cfg = doctor.Config{Listen: u.Host, MQTTListen: relaytest.FreeAddress(t), MediaPort: s.MediaPort(), Data: t.TempDir(), TLSCert: cert, TLSKey: key, Now: time.Now}
 	said.Reset()
 	if !doctor.Print(&said, doctor.Examine(t.Context(), cfg)) || !strings.Contains(said.String(), "TURN         answers") {
 		t.Errorf("a well relay with TLS is called ill:\n%s", &said)

@@ -1,17 +1,10 @@
 package server_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"encoding/pem"
-	"math/big"
 	"net"
 	"net/http"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -23,41 +16,12 @@ import (
 	"sightline/relay/internal/server"
 )
 
-// certificate writes a certificate for 127.0.0.1 and its key, and returns who believes it.
-func certificate(t *testing.T) (cert, key string, roots *x509.CertPool) {
-	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		IsCA: true, BasicConstraintsValid: true}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	secret, err := x509.MarshalPKCS8PrivateKey(private)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	cert, key, roots = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"), x509.NewCertPool()
-	public := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	roots.AppendCertsFromPEM(public)
-	for path, data := range map[string][]byte{cert: public, key: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})} {
-		if err := os.WriteFile(path, data, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return cert, key, roots
-}
-
 var secretLink = regexp.MustCompile(`^<turns:([^?>]+)\?transport=tcp>; rel="ice-server"; username="([^"]+)"; credential="([^"]+)"`)
 
 // Where only TLS is let through, TURN inside of it, on the number of HTTPS, leads to the relay's own media and to
 // nowhere else.
 func TestTURNOverTLS(t *testing.T) {
-	cert, key, roots := certificate(t)
+	cert, key, roots := relaytest.Certificate(t, x509.Certificate{NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true})
 	s := relaytest.Start(t, func(c *server.Config) { c.TLSCert, c.TLSKey = cert, key })
 	if !strings.HasPrefix(s.URL(), "https://") {
 		t.Fatal(s.URL())
