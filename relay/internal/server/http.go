@@ -1,7 +1,6 @@
 package server
 
 import (
-	"errors"
 	"net/http"
 	"strings"
 
@@ -47,7 +46,7 @@ func (s *Server) Grant(r *http.Request) (g auth.Grant, status int, err error) {
 		return auth.Grant{}, http.StatusUnauthorized, err
 	case s.book.Withdrawn(g.ID):
 		s.refused(r, g, withdrawnText)
-		return auth.Grant{}, http.StatusForbidden, errors.New(withdrawnText)
+		return auth.Grant{}, http.StatusForbidden, refusal{http.StatusForbidden, withdrawnText}
 	}
 	return g, 0, nil
 }

@@ -235,8 +235,7 @@ func TestBrowserFollowsToTheRoom(t *testing.T) {
 // A client does not tell its token to an address that a relay leads to, unless it is safe there.
 func TestClientKeepsItsTokenFromStrangers(t *testing.T) {
 	for to, want := range map[string]string{"http://192.0.2.1:8080": "the token is not sent there", "ftp://x": "no address of a relay", "": "in a circle"} {
-		var at string
-		at = relaytest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		at := relaytest.Serve(t, func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Location", to+"/ws")
 			w.WriteHeader(http.StatusTemporaryRedirect)
 		})
