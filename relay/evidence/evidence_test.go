@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sightline/relay/evidence"
-	"sightline/relay/internal/seal"
+	"sightline/relay/evidence/seal"
 	"sightline/relay/wire"
 )
 
@@ -28,7 +28,7 @@ func newClock() *clock { return &clock{1000, time.Date(2026, 3, 1, 8, 0, 0, 0, t
 
 func newSeal(t testing.TB) *seal.Seal {
 	t.Helper()
-	s, err := seal.Open(t.TempDir())
+	s, err := seal.Open(t.TempDir(), seal.Relay)
 	if err != nil {
 		t.Fatal(err)
 	}

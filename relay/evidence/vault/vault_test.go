@@ -10,8 +10,8 @@ import (
 	"filippo.io/age"
 
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/seal"
 	"sightline/relay/evidence/vault"
-	"sightline/relay/internal/seal"
 	"sightline/relay/wire"
 )
 
@@ -25,7 +25,7 @@ func TestVault(t *testing.T) {
 	must(t, err)
 	keyFile, encrypt, err := vault.Lock(to)
 	must(t, err)
-	s, err := seal.Open(t.TempDir())
+	s, err := seal.Open(t.TempDir(), seal.Relay)
 	must(t, err)
 	dir, now := t.TempDir(), int64(1)
 	w, err := evidence.Create(dir, evidence.WriterConfig{Seal: s, Encrypt: encrypt, Clock: func() (int64, time.Time) { now++; return now, time.UnixMicro(now) },

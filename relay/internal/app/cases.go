@@ -7,9 +7,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"sightline/relay/evidence/seal"
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/cases"
-	"sightline/relay/internal/seal"
 )
 
 // caseCommands look after recorded cases. Whatever they do is in the audit log.
@@ -48,7 +48,7 @@ func (c caseCommands) run(command string, stdout io.Writer) error {
 }
 
 func openCases(data string) (*cases.Store, error) {
-	s, err := seal.Open(data)
+	s, err := seal.Open(data, seal.Relay)
 	if err != nil {
 		return nil, err
 	}

@@ -10,8 +10,8 @@ import (
 	"strings"
 
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/seal"
 	"sightline/relay/evidence/vault"
-	"sightline/relay/internal/seal"
 )
 
 // verify proves a case. It needs nothing but the case and the key.
@@ -74,7 +74,7 @@ type sealKey struct {
 }
 
 func (c sealKey) run(stdout io.Writer) error {
-	s, err := seal.Open(c.Data)
+	s, err := seal.Open(c.Data, seal.Relay)
 	if err != nil {
 		return err
 	}

@@ -9,12 +9,12 @@ import (
 	"time"
 
 	"sightline/relay/evidence"
-	"sightline/relay/internal/seal"
+	"sightline/relay/evidence/seal"
 )
 
 func TestVerify(t *testing.T) {
 	data, dir := t.TempDir(), t.TempDir()
-	s, err := seal.Open(data)
+	s, err := seal.Open(data, seal.Relay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -58,7 +58,7 @@ func TestVerify(t *testing.T) {
 // What people do to a case is in the audit log, and a case that is gone without a word is missed.
 func TestCases(t *testing.T) {
 	data := t.TempDir()
-	s, err := seal.Open(data)
+	s, err := seal.Open(data, seal.Relay)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"sightline/relay/evidence"
-	"sightline/relay/internal/seal"
+	"sightline/relay/evidence/seal"
 )
 
 // The states of a case.

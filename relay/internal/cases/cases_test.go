@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/seal"
 	"sightline/relay/internal/cases"
-	"sightline/relay/internal/seal"
 )
 
 var day0 = time.Date(2026, 3, 1, 8, 0, 0, 0, time.UTC)
@@ -51,7 +51,7 @@ func states(t *testing.T, s *cases.Store) string {
 // What is held stays, what is old goes and leaves a tombstone, what is dropped quietly is missed.
 func TestLife(t *testing.T) {
 	data, now := t.TempDir(), day0.Add(100*24*time.Hour)
-	s, err := seal.Open(data)
+	s, err := seal.Open(data, seal.Relay)
 	must(t, err)
 	store := cases.Open(data, s, func() time.Time { return now })
 	record(t, data, s, "hall", "a", day0, true)

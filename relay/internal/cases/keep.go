@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"sightline/relay/evidence"
-	"sightline/relay/internal/seal"
+	"sightline/relay/evidence/seal"
 )
 
 // Hold is why a case must not be deleted.

@@ -13,8 +13,8 @@ import (
 	"go.uber.org/goleak"
 
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/seal"
 	"sightline/relay/internal/record"
-	"sightline/relay/internal/seal"
 	"sightline/relay/wire"
 )
 
@@ -64,7 +64,7 @@ func (r *room) say(text string) {
 // nothing of the recorder is left running.
 func TestClockIsSet(t *testing.T) {
 	before := goleak.IgnoreCurrent()
-	s, err := seal.Open(t.TempDir())
+	s, err := seal.Open(t.TempDir(), seal.Relay)
 	if err != nil {
 		t.Fatal(err)
 	}

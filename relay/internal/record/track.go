@@ -10,6 +10,7 @@ import (
 	"github.com/pion/rtp"
 
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/movie"
 	"sightline/relay/internal/media"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
@@ -35,7 +36,7 @@ type track struct {
 	// Owned by run.
 	reorder  media.Reorder
 	assemble *media.Assembler
-	file     *movie
+	file     *movie.Movie
 	waiting  bool // for a key frame, after something was let go
 	arrived  time.Time
 	told     int64
@@ -70,7 +71,7 @@ const flushEvery = 500 * time.Millisecond
 // run writes until the track or the recording ends.
 func (t *track) run() {
 	defer t.finish()
-	if !canRecord(t.up.Codec) {
+	if !movie.CanRecord(t.up.Codec) {
 		t.rec.fault(t.name, fmt.Sprintf("track %s of %s is not recorded: codec %s; H.264, VP8, VP9, AV1 and Opus are", t.up.Name, t.who.Name, t.up.Codec))
 		return
 	}
@@ -83,7 +84,7 @@ func (t *track) run() {
 		case <-tick.C:
 			t.count()
 			if t.file != nil {
-				t.check(t.file.flush())
+				t.check(t.file.Flush())
 			}
 			if t.waiting {
 				t.up.RequestKey()
@@ -116,7 +117,7 @@ func (t *track) finish() {
 	t.up.Remove(t)
 	t.count()
 	if t.file != nil {
-		t.check(t.file.close())
+		t.check(t.file.Close())
 	}
 }
 
@@ -161,35 +162,40 @@ func (t *track) write(u media.Unit) {
 		return
 	}
 	t.waiting = false
-	t.check(t.file.write(u, session))
+	t.check(t.file.Write(unit(u), session))
+}
+
+// unit is a frame as the case takes it.
+func unit(u media.Unit) movie.Unit {
+	return movie.Unit{Data: u.Data, Captured: u.Captured, Key: u.Key}
 }
 
 // withhold lets a frame go that people do not want recorded. The next to be recorded is a key frame.
 func (t *track) withhold() {
 	if t.file != nil && !t.waiting {
-		t.check(t.file.pause())
+		t.check(t.file.Pause())
 	}
 	t.waiting = true
 }
 
 // fits sees that there is a file that a key frame goes into.
 func (t *track) fits(u media.Unit, session int64) bool {
-	f, err := formatOf(t.up.Codec, u)
+	f, err := movie.FormatOf(t.up.Codec, unit(u))
 	if err != nil {
 		t.check(err)
 		return false
 	}
-	if t.file != nil && t.file.format.sameAs(f) {
+	if t.file != nil && t.file.Format().SameAs(f) {
 		return true
 	}
 	if t.file != nil {
-		t.check(t.file.close())
+		t.check(t.file.Close())
 		t.file = nil
 	}
 	name := t.rec.name(t.name)
 	about := evidence.Track{File: name + ".mp4", Table: name + ".frames.csv", Participant: t.who.ID, Name: t.who.Name, Role: t.who.Role,
 		TrackName: t.up.Name, Kind: t.up.Kind, Codec: t.up.Codec}
-	t.file, err = newMovie(t.rec.case_, about, f, t.rec.start, max(session, t.rec.start))
+	t.file, err = movie.New(t.rec.case_, about, f, t.rec.start, max(session, t.rec.start))
 	t.check(err)
 	return err == nil
 }
@@ -201,7 +207,7 @@ func (t *track) check(err error) {
 	switch {
 	case err == nil:
 		t.rec.regain(what, now)
-	case errors.Is(err, errFrame):
+	case errors.Is(err, movie.ErrFrame):
 		if !t.odd {
 			t.odd = true
 			t.rec.fault(t.name, fmt.Sprintf("frames of track %s of %s are left out: they are not valid %s", t.up.Name, t.who.Name, t.up.Codec))

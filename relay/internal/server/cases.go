@@ -10,12 +10,12 @@ import (
 	"time"
 
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/seal"
 	"sightline/relay/evidence/vault"
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/cases"
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/record"
-	"sightline/relay/internal/seal"
 )
 
 // Recording is how sessions are recorded.
@@ -32,7 +32,7 @@ const stampTime = 5 * time.Second
 // openSeal opens the relay's seal, and closes the cases that the last run left open.
 func (s *Server) openSeal() error {
 	var err error
-	if s.seal, err = seal.Open(s.cfg.Data); err != nil {
+	if s.seal, err = seal.Open(s.cfg.Data, seal.Relay); err != nil {
 		return config.Bad("data", err)
 	}
 	if len(s.cfg.Recording.EncryptTo) > 0 {

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"time"
 
+	"sightline/relay/evidence/seal"
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
@@ -26,7 +27,6 @@ import (
 	"sightline/relay/internal/plant"
 	"sightline/relay/internal/policy"
 	"sightline/relay/internal/port"
-	"sightline/relay/internal/seal"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/internal/staff"
 	"sightline/relay/internal/webhook"

@@ -47,7 +47,7 @@ var edges = []edge{
 	{"go.yaml.in/yaml", []string{"relay/internal/config"}, "a setting's line in its file is known in one place"},
 	{"github.com/go-pdf/fpdf", []string{"field/internal/sheet", "expert/internal/report"}, "what is printed is drawn in one place of each program"},
 	{"github.com/skip2/go-qrcode", []string{"expert/internal/report"}, "what is printed is drawn in one place of each program"},
-	{"golang.org/x/mod", []string{"relay/evidence", "relay/internal/seal"}, "what is signed and proven has one home"},
+	{"golang.org/x/mod", []string{"relay/evidence"}, "what is signed and proven has one home"},
 	{"github.com/digitorus/timestamp", []string{"relay/evidence"}, "what is signed and proven has one home"},
 	{"filippo.io/age", []string{"relay/evidence/vault"}, "the keys of cases have one home"},
 	{"github.com/mochi-mqtt", []string{"relay/internal", "devices/mqtt"}, "the embedded broker is the relay's"},

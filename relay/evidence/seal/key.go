@@ -1,7 +1,7 @@
-// Package seal is what makes a case evidence: the relay's signing key, and the transparency log that all
+// Package seal is what makes a case evidence: the signing key of a recorder, and the transparency log that all
 // signed heads go into, under DATA/seal.
 //
-//	key             the private key, as golang.org/x/mod/sumdb/note writes it; readable to the relay alone
+//	key             the private key, as golang.org/x/mod/sumdb/note writes it; readable to the recorder alone
 //	key.pub         the public key, which verifies: give it to who is to verify cases
 //	log/entries     every entry that was ever made: its length in four bytes, big-endian, and its bytes
 //	log/hashes      the Merkle tree over them, as golang.org/x/mod/sumdb/tlog stores it
@@ -19,8 +19,11 @@ import (
 	"golang.org/x/mod/sumdb/note"
 )
 
-// keyName names the relay in signatures.
-const keyName = "sightline-relay"
+// Who seals: the name of the key.
+const (
+	Relay = "sightline-relay"
+	Field = "sightline-field" // the second recorder, on the technician's side
+)
 
 // Dir is where the seal is under a data directory.
 func Dir(data string) string { return filepath.Join(data, "seal") }
@@ -33,13 +36,13 @@ type key struct {
 }
 
 // openKey reads the key, or makes one where there is none.
-func openKey(dir string) (*key, error) {
+func openKey(dir, name string) (*key, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	private, err := os.ReadFile(filepath.Join(dir, "key"))
 	if errors.Is(err, os.ErrNotExist) {
-		private, err = makeKey(dir)
+		private, err = makeKey(dir, name)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
@@ -62,8 +65,8 @@ func openKey(dir string) (*key, error) {
 }
 
 // makeKey makes a key pair. Of two processes that do so at once, one makes it and both read it.
-func makeKey(dir string) ([]byte, error) {
-	private, public, err := note.GenerateKey(rand.Reader, keyName)
+func makeKey(dir, name string) ([]byte, error) {
+	private, public, err := note.GenerateKey(rand.Reader, name)
 	if err != nil {
 		return nil, err
 	}

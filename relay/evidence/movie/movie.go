@@ -1,4 +1,4 @@
-package record
+package movie
 
 import (
 	"bytes"
@@ -8,15 +8,14 @@ import (
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4/seekablebuffer"
 
 	"sightline/relay/evidence"
-	"sightline/relay/internal/media"
 )
 
-// movie is one fragmented MP4 with one track, and the table of its frames. Its time is session time from
+// Movie is one fragmented MP4 with one track, and the table of its frames. Its time is session time from
 // the beginning of the recording on. One goroutine uses it.
-type movie struct {
+type Movie struct {
 	case_  *evidence.Writer
 	about  evidence.Track
-	format format
+	format Format
 	start  int64 // session time of time 0, µs
 
 	part    uint32
@@ -35,14 +34,14 @@ type frame struct {
 	captured int64
 }
 
-// newMovie begins the files of a track, whose first frame is of that session time.
-func newMovie(w *evidence.Writer, about evidence.Track, f format, start, at int64) (*movie, error) {
+// New begins the files of a track, whose first frame is of that session time.
+func New(w *evidence.Writer, about evidence.Track, f Format, start, at int64) (*Movie, error) {
 	head, err := f.head()
 	if err != nil {
 		return nil, err
 	}
 	about.Width, about.Height, about.Timescale = f.width, f.height, f.timescale
-	m := &movie{case_: w, about: about, format: f, start: start, offset: int64(len(head)), lastDur: int64(f.timescale) / 50}
+	m := &Movie{case_: w, about: about, format: f, start: start, offset: int64(len(head)), lastDur: int64(f.timescale) / 50}
 	w.Note(evidence.Record{Kind: evidence.KindTrack, Track: &about})
 	err = w.Append(evidence.Chunk{File: about.File, Data: head, From: at, To: at},
 		evidence.Chunk{File: about.Table, Data: []byte(evidence.TableHead + "\n"), From: at, To: at})
@@ -52,8 +51,8 @@ func newMovie(w *evidence.Writer, about evidence.Track, f format, start, at int6
 	return m, nil
 }
 
-// write takes a frame that was captured at that session time.
-func (m *movie) write(u media.Unit, session int64) error {
+// Write takes a frame that was captured at that session time.
+func (m *Movie) Write(u Unit, session int64) error {
 	s, err := sampleOf(m.about.Codec, u)
 	if err != nil {
 		return err
@@ -67,13 +66,13 @@ func (m *movie) write(u media.Unit, session int64) error {
 	}
 	m.held = f
 	if f.at-m.base >= int64(m.format.timescale)/2 && len(m.ready) > 0 {
-		return m.flush()
+		return m.Flush()
 	}
 	return nil
 }
 
 // settle gives the held frame its duration: it lasts until the next begins.
-func (m *movie) settle(next int64) {
+func (m *Movie) settle(next int64) {
 	m.lastDur = min(next-m.held.at, 1<<31)
 	m.held.Duration = uint32(m.lastDur)
 	if len(m.ready) == 0 {
@@ -84,11 +83,11 @@ func (m *movie) settle(next int64) {
 }
 
 // session is the session time of a time of the file, µs.
-func (m *movie) session(at int64) int64 { return m.start + at*1_000_000/int64(m.format.timescale) }
+func (m *Movie) session(at int64) int64 { return m.start + at*1_000_000/int64(m.format.timescale) }
 
-// flush gives what is ready to the case as one fragment, which plays from then on. Where it cannot be taken,
+// Flush gives what is ready to the case as one fragment, which plays from then on. Where it cannot be taken,
 // it is let go.
-func (m *movie) flush() error {
+func (m *Movie) Flush() error {
 	if len(m.ready) == 0 {
 		return nil
 	}
@@ -119,7 +118,7 @@ func (m *movie) flush() error {
 	return nil
 }
 
-func (m *movie) fragment(ready []frame) ([]byte, error) {
+func (m *Movie) fragment(ready []frame) ([]byte, error) {
 	samples := make([]*fmp4.Sample, 0, len(ready))
 	for _, f := range ready {
 		samples = append(samples, f.Sample)
@@ -132,13 +131,16 @@ func (m *movie) fragment(ready []frame) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// close writes the last frames.
-func (m *movie) close() error {
+// Close writes the last frames.
+func (m *Movie) Close() error {
 	if m.held != nil {
 		m.settle(m.held.at + m.lastDur)
 	}
-	return m.flush()
+	return m.Flush()
 }
 
-// pause ends the last frame: what comes next is later.
-func (m *movie) pause() error { return m.close() }
+// Pause ends the last frame: what comes next is later.
+func (m *Movie) Pause() error { return m.Close() }
+
+// Format is what the file says of its frames.
+func (m *Movie) Format() Format { return m.format }

@@ -12,12 +12,12 @@ import (
 	"golang.org/x/mod/sumdb/tlog"
 
 	"sightline/relay/evidence"
-	"sightline/relay/internal/seal"
+	"sightline/relay/evidence/seal"
 )
 
 func open(t *testing.T, data string) *seal.Seal {
 	t.Helper()
-	s, err := seal.Open(data)
+	s, err := seal.Open(data, seal.Relay)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestKey(t *testing.T) {
 	if err := os.Remove(filepath.Join(data, "seal", "key.pub")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := seal.Open(data); err == nil || !strings.Contains(err.Error(), "put it back") {
+	if _, err := seal.Open(data, seal.Relay); err == nil || !strings.Contains(err.Error(), "put it back") {
 		t.Errorf("without the public key: %v", err)
 	}
 }

@@ -25,15 +25,15 @@ type Seal struct {
 	mu  sync.Mutex
 }
 
-// Open opens the seal under a data directory, and makes key and log where there are none.
-func Open(data string) (*Seal, error) {
+// Open opens the seal under a data directory, and makes key and log where there are none; name is the key's.
+func Open(data, name string) (*Seal, error) {
 	s := &Seal{dir: Dir(data)}
 	err := os.MkdirAll(filepath.Join(s.dir, "log"), 0o755)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	err = s.locked(func() error {
-		s.key, err = openKey(s.dir)
+		s.key, err = openKey(s.dir, name)
 		return err
 	})
 	if err != nil {
@@ -42,7 +42,7 @@ func Open(data string) (*Seal, error) {
 	return s, nil
 }
 
-// Key is the line that verifies what the relay signs.
+// Key is the line that verifies what is signed.
 func (s *Seal) Key() string { return s.key.public }
 
 // Sign returns a text as a signed note.
