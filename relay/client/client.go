@@ -60,6 +60,8 @@ type Config struct {
 	// OnTrack hears of every track that another participant publishes, again after a reconnection. It
 	// starts a goroutine that reads it.
 	OnTrack func(*RemoteTrack)
+	// OnSent hears every pose and pointer as it is sent, also where it could not be.
+	OnSent func(wire.Envelope)
 	// OnRefused hears of a log message that the relay did not take, and why; it is not sent again.
 	OnRefused func(wire.Envelope, error)
 	// OnRung hears how much of a track comes from now on, where the link does not bear all of it, and when
@@ -90,6 +92,7 @@ type Client struct {
 	mu      sync.Mutex
 	self    wire.Participant
 	room    string
+	began   int64 // of the session, µs since the Unix epoch on the relay's clock
 	state   State
 	err     error
 	changed chan struct{} // closed and replaced when state changes
@@ -174,6 +177,13 @@ func (c *Client) Room() string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.room
+}
+
+// SessionBegan returns when the session began, µs since the Unix epoch on the relay's clock; 0 before the first join.
+func (c *Client) SessionBegan() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.began
 }
 
 // State returns how the client stands, and why.

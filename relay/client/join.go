@@ -148,7 +148,7 @@ func (s *session) first(data []byte) error {
 	c := s.c
 	c.clock.begin(m.SessionTime, c.now())
 	c.mu.Lock()
-	c.self, c.room, c.session = *m.Self, m.Room, s
+	c.self, c.room, c.began, c.session = *m.Self, m.Room, m.SessionBegan, s
 	c.relays.told(m.Relays)
 	c.mu.Unlock()
 	return nil

@@ -56,12 +56,18 @@ func (c *Client) SendPointer(body any) error { return c.sendLossy(wire.KindPoint
 
 func (c *Client) sendLossy(kind string, captured int64, body any) error {
 	s := c.current()
-	if s == nil {
+	if s == nil && c.cfg.OnSent == nil {
 		return ErrOffline
 	}
 	e, err := c.envelope(kind, c.Self().ID, captured, c.SessionTime(), body)
 	if err != nil {
 		return err
+	}
+	if c.cfg.OnSent != nil {
+		c.cfg.OnSent(e)
+	}
+	if s == nil {
+		return ErrOffline
 	}
 	data, err := encode(e)
 	if err != nil {

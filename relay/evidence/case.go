@@ -25,6 +25,11 @@ type Case struct {
 	source source
 	pieces map[string][]placed
 	open   Decrypt
+
+	// Of a merged case.
+	others []*Case
+	fills  map[string]*fill // by the file's name in the manifest
+	extra  []wire.Envelope  // messages that only others have, by time
 }
 
 // Decrypt makes an encrypted piece readable.
@@ -55,7 +60,13 @@ func Open(path string, decrypt Decrypt) (*Case, error) {
 }
 
 // Close closes the case's files.
-func (c *Case) Close() error { return c.source.close() }
+func (c *Case) Close() error {
+	err := c.source.close()
+	for _, o := range c.others {
+		err = errors.Join(err, o.Close())
+	}
+	return err
+}
 
 func (c *Case) readChain() error {
 	in, err := c.source.open(ChainFile)
@@ -86,6 +97,28 @@ func (c *Case) readChain() error {
 		err = fmt.Errorf("the case has format %d; this program reads %d", c.Manifest.Case.Format, Format)
 	}
 	return err
+}
+
+// Begin reads what a case is of, from the first line of its chain.
+func Begin(path string) (about About, err error) {
+	s, err := openSource(path)
+	if err != nil {
+		return About{}, err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	in, err := s.open(ChainFile)
+	if err != nil {
+		return About{}, fmt.Errorf("this is no case: %w", err)
+	}
+	line, err := readLine(bufio.NewReader(in))
+	if err != nil {
+		return About{}, fmt.Errorf("the chain has no beginning: %w", err)
+	}
+	r, err := ParseRecord(line)
+	if err != nil || r.Case == nil {
+		return About{}, fmt.Errorf("the chain does not begin as one does (%v)", err)
+	}
+	return *r.Case, nil
 }
 
 // maxPiece bounds a piece, bytes: more than may wait for the disk.
@@ -234,6 +267,13 @@ func (r *caseReader) Read(p []byte) (int, error) {
 // Log calls fn with every message of the room log, in the order in which the relay took them; poses and
 // samples of pointers stand between them. An envelope's Time is session time.
 func (c *Case) Log(fn func(wire.Envelope) error) error {
+	if len(c.extra) > 0 {
+		return c.mergedLog(fn)
+	}
+	return c.ownLog(fn)
+}
+
+func (c *Case) ownLog(fn func(wire.Envelope) error) error {
 	return eachLine(c.Reader(LogFile), func(line []byte) error {
 		var e wire.Envelope
 		if err := json.Unmarshal(line, &e); err != nil {
@@ -257,6 +297,12 @@ const TableHead = "index,captured_us,session_us,key,offset,size"
 
 // Frames returns all frames of a track, in the order of their session time.
 func (c *Case) Frames(t Track) ([]Frame, error) {
+	if c.fills != nil {
+		if f := c.fills[t.File]; f != nil {
+			return f.frames, nil
+		}
+		return nil, nil
+	}
 	var frames []Frame
 	first := true
 	err := eachLine(c.Reader(t.Table), func(line []byte) error {
@@ -323,6 +369,9 @@ const maxSample = 64 << 20
 // Data returns a frame as its codec's decoder takes it: Annex B with four-byte start codes for H.264, the
 // sample as it is for the others.
 func (c *Case) Data(t Track, f Frame) ([]byte, error) {
+	if from := c.fills[t.File]; from != nil && from.from != c {
+		return from.from.Data(from.track, f)
+	}
 	if size := c.size(t.File); f.Size > maxSample || f.Offset > size || int64(f.Size) > size-f.Offset {
 		return nil, fmt.Errorf("%s: a frame of %d bytes at byte %d of %d", t.File, f.Size, f.Offset, size)
 	}

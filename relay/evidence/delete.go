@@ -25,6 +25,34 @@ func Delete(dir string, cfg WriterConfig, who, why string) error {
 	return errors.Join(err, w.Close())
 }
 
+// Receive lets the relay vouch for a second recorder's closed case that has reached it: it says so in the case's chain,
+// and from there on the relay's seal, cfg.Seal, signs and logs. key verifies that; who brought the case.
+func Receive(dir string, cfg WriterConfig, key, who string) error {
+	path := filepath.Join(dir, ChainFile)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("receive a case: %w", err)
+	}
+	chain, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("receive a case: %w", err)
+	}
+	w := newWriter(dir, chain, cfg)
+	ended, err := w.resume(data)
+	if err == nil && !ended {
+		err = errors.New("receive a case: it is not closed")
+	}
+	if err == nil {
+		_, wall := w.cfg.Clock()
+		err = w.write(Record{Kind: KindReceived, At: w.at, UTC: stampUTC(wall), Key: key, Who: who})
+	}
+	if err == nil {
+		w.tree = 0 // another log
+		err = w.Head()
+	}
+	return errors.Join(err, w.Close())
+}
+
 func (w *Writer) bury(data []byte, who, why string) error {
 	ended, err := w.resume(data)
 	if err != nil {

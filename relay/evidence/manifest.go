@@ -18,6 +18,8 @@ type Manifest struct {
 	Gaps     []Gap       `json:"gaps"`
 	Consents []Consent   `json:"consents,omitempty"`
 	Jumps    []int64     `json:"jumps,omitempty"` // of the wall clock, µs
+	// Standbys are the second recorders of the session that told the room of themselves.
+	Standbys []Standby `json:"standbys,omitempty"`
 	// Deleted says that the contents were deleted, and only the chain is there.
 	Deleted bool `json:"deleted,omitempty"`
 }
@@ -28,6 +30,8 @@ type TrackFile struct {
 	From   int64 `json:"from"` // session time, µs
 	To     int64 `json:"to"`   // session time, µs
 	Frames int   `json:"frames"`
+	// Recorder says who has recorded the frames that fill a gap in a merged case; empty for the case's own.
+	Recorder string `json:"recorder,omitempty"`
 }
 
 // File is a file of the case.
@@ -62,6 +66,10 @@ func (m *Manifest) take(r Record) {
 	case KindConsent:
 		if r.Consent != nil {
 			m.Consents = append(m.Consents, *r.Consent)
+		}
+	case KindStandby:
+		if r.Standby != nil {
+			m.Standbys = append(m.Standbys, *r.Standby)
 		}
 	case KindDeleted:
 		m.Deleted = true

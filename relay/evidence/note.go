@@ -66,6 +66,12 @@ func ParseCheckpoint(text string) (tlog.Tree, error) {
 // errWrongKey says that a note was signed by somebody else.
 var errWrongKey = errors.New("was not signed with this key")
 
+// IsKey says whether a line verifies signatures.
+func IsKey(line string) bool {
+	_, err := note.NewVerifier(line)
+	return err == nil
+}
+
 // OpenNote checks the signature of a note and returns its text. There is one way to write a note.
 func OpenNote(signed string, key note.Verifier) (string, error) {
 	n, err := note.Open([]byte(signed), note.VerifierList(key))

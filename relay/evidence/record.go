@@ -39,6 +39,8 @@ const (
 	KindRecovered = "recovered"
 	KindEnd       = "end"
 	KindDeleted   = "deleted"
+	KindStandby   = "standby"
+	KindReceived  = "received"
 )
 
 // Record is one line of the chain. N counts from 0; Prev is the SHA-256 of the line before, in hex, and 64
@@ -61,7 +63,9 @@ type Record struct {
 	Logged  *Logged  `json:"logged,omitempty"`  // logged
 	Stamp   []byte   `json:"stamp,omitempty"`   // stamp: the authority's response, DER
 	Cut     []Cut    `json:"cut,omitempty"`     // recovered
-	Who     string   `json:"who,omitempty"`     // deleted
+	Standby *Standby `json:"standby,omitempty"` // standby
+	Key     string   `json:"key,omitempty"`     // received: of the relay that signs from here on
+	Who     string   `json:"who,omitempty"`     // deleted, received
 	Why     string   `json:"why,omitempty"`     // unstamped, recovered, deleted
 	// Stamped, in the end record, says that a stamp, or the reason why there is none, comes after it.
 	Stamped bool `json:"stamped,omitempty"`
@@ -80,6 +84,17 @@ type About struct {
 	Key string `json:"key"`
 	// Encrypted says that the pieces are encrypted with age.
 	Encrypted bool `json:"encrypted,omitempty"`
+	// Standby is the participant on whose side this was recorded, by a second recorder with a key of its own; empty
+	// for a relay's own case.
+	Standby string `json:"standby,omitempty"`
+}
+
+// Standby names a case that a participant's second recorder writes of the same session.
+type Standby struct {
+	Participant string `json:"participant"`
+	Name        string `json:"name"`
+	Case        string `json:"case"` // its ID
+	Key         string `json:"key"`  // verifies its heads
 }
 
 // Track is one file of one track. A publisher that comes back or changes its picture begins another file.

@@ -54,7 +54,7 @@ func (w *Writer) resume(data []byte) (ended bool, err error) {
 		switch r.Kind {
 		case KindEnd:
 			ended = !r.Stamped
-		case KindStamp, KindUnstamped, KindDeleted:
+		case KindStamp, KindUnstamped, KindDeleted, KindReceived:
 			ended = true
 		case KindLogged:
 			if t, err := ParseCheckpoint(noteText(r.Logged.Checkpoint)); err == nil {
@@ -143,7 +143,7 @@ func Ended(dir string) (bool, error) {
 	if _, err := f.ReadAt(data, info.Size()-int64(len(data))); err != nil {
 		return false, err
 	}
-	closing, stamped, deleted := 0, false, false
+	closing, stamped, after := 0, false, false
 	for line := range bytes.SplitAfterSeq(data, []byte("\n")) {
 		if len(line) == 0 {
 			continue // after the last
@@ -157,11 +157,11 @@ func Ended(dir string) (bool, error) {
 			closing, stamped = 1, r.Stamped
 		} else if closing > 0 {
 			closing++
-			deleted = deleted || r.Kind == KindDeleted
+			after = after || r.Kind == KindDeleted || r.Kind == KindReceived
 		}
 	}
 	switch {
-	case deleted:
+	case after:
 		return true, nil
 	case stamped:
 		return closing == 6, nil

@@ -51,6 +51,9 @@ type Report struct {
 	Log      *LogSeen `json:"log"`        // the transparency log as the last head saw it
 	Stamps   []Stamp  `json:"timestamps"` // by authorities
 	ClosedBy string   `json:"closed_by"`
+	// Seconds are the reports of the second recorders' cases, and Compared what their comparison with this case found.
+	Seconds  []*Report  `json:"second_recorders,omitempty"`
+	Compared []Compared `json:"compared,omitempty"`
 }
 
 // LogSeen is the state of the transparency log.
@@ -94,6 +97,13 @@ func (r *Report) Write(to io.Writer) error {
 	}
 	if len(r.Faults) == maxFaults {
 		fmt.Fprintf(&b, "There may be more faults than these %d.\n", maxFaults)
+	}
+	for _, second := range r.Seconds {
+		fmt.Fprintf(&b, "\nSecond recorder:\n")
+		if err := second.Write(&b); err != nil {
+			return err
+		}
+		b.WriteString("\nAll in all: ")
 	}
 	if r.Proven {
 		b.WriteString("PROVEN: the case is complete, and every byte is as it was recorded.\n")

@@ -57,21 +57,24 @@ type verifier struct {
 
 	manifest Manifest
 	pieces   map[string][]Piece
-	last     Record    // the line before
-	prev     string    // its hash
-	n        uint64    // of the line that comes
-	broken   bool      // the chain does not hold
-	covered  uint64    // the lines before it are signed for
-	tree     tlog.Tree // that the last checkpoint names
-	head     string    // the text of the last head
-	at       int64     // latest session time
-	lag      int64     // of the wall clock against session time, µs
-	clocked  bool      // lag is known
-	jump     int64     // the recorder says that it set
-	jumped   bool      //
-	stands   bool      // session time stands still: the case was recovered
-	closing  []string  // the kinds of the records from the last end on
-	stamped  bool      // the last end says that a stamp follows
+	last     Record        // the line before
+	prev     string        // its hash
+	n        uint64        // of the line that comes
+	broken   bool          // the chain does not hold
+	covered  uint64        // the lines before it are signed for
+	tree     tlog.Tree     // that the last checkpoint names
+	head     string        // the text of the last head
+	at       int64         // latest session time
+	lag      int64         // of the wall clock against session time, µs
+	clocked  bool          // lag is known
+	jump     int64         // the recorder says that it set
+	jumped   bool          //
+	stands   bool          // session time stands still: the case was recovered
+	closing  []string      // the kinds of the records from the last end on
+	stamped  bool          // the last end says that a stamp follows
+	own      note.Verifier // of a second recorder; nil for a relay's case
+	received bool          // the relay signs from here on
+	vouched  bool          // the key that was given speaks for a second recorder's case
 }
 
 func (v *verifier) run() {
@@ -185,6 +188,7 @@ func (v *verifier) record(r Record) {
 		if r.Case == nil || r.Case.Format != Format {
 			v.report.fault(Unread, v.place(), "the format of the case is not %d", Format)
 		}
+		v.standby()
 	case KindPieces:
 		for _, p := range r.Pieces {
 			v.piece(p)
@@ -199,6 +203,13 @@ func (v *verifier) record(r Record) {
 		v.report.remark("there is no timestamp: %s", r.Why)
 	case KindRecovered:
 		v.recoveredRecord(r)
+	case KindReceived:
+		v.received, v.stands, v.tree = true, true, tlog.Tree{}
+		v.report.remark("this second recorder's case reached the relay on %s, with %s", r.UTC, r.Who)
+	case KindStandby:
+		if r.Standby != nil {
+			v.report.remark("%s had a second recorder, whose case is %s", r.Standby.Name, r.Standby.Case)
+		}
 	case KindGap:
 		if r.Gap != nil {
 			v.report.remark("%s to %s of %s is not recorded; %s: %s", micros(r.Gap.From), micros(r.Gap.To), r.Gap.What, r.Gap.Who, r.Gap.Why)

@@ -158,6 +158,9 @@ func (v *verifier) track(c *Case, t TrackFile, people map[string]*presence) {
 	case p.name != t.Name:
 		v.report.fault(Disagree, t.File, "by the log, %s is called %q, not %q", t.Participant, p.name, t.Name)
 	}
+	if v.own != nil {
+		return // it records on where the relay sees nobody
+	}
 	for i, f := range frames {
 		if !p.within(f.Session) {
 			v.report.fault(Disagree, t.File, "frame %d is of %s; by the log, %s was not in the room then", i, micros(f.Session), t.Name)

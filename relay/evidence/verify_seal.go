@@ -5,14 +5,15 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
 )
 
 // headRecord checks a signature over the chain up to here.
 func (v *verifier) headRecord(r Record) {
-	text, err := OpenNote(r.Note, v.key)
+	text, err := OpenNote(r.Note, v.signer())
 	if errors.Is(err, errWrongKey) {
-		v.report.fault(WrongKey, v.place(), "the head %v %s", err, v.key.Name())
+		v.report.fault(WrongKey, v.place(), "the head %v %s", err, v.signer().Name())
 		return
 	}
 	var h Head
@@ -30,6 +31,7 @@ func (v *verifier) headRecord(r Record) {
 	default:
 		v.head = text
 		v.covered = v.n
+		v.vouched = v.vouched || v.received
 		v.report.SealedTo = v.manifest.To
 	}
 }
@@ -55,7 +57,7 @@ func (v *verifier) loggedRecord(r Record) {
 }
 
 func (v *verifier) checkLogged(l Logged) (tlog.Tree, error) {
-	text, err := OpenNote(l.Checkpoint, v.key)
+	text, err := OpenNote(l.Checkpoint, v.signer())
 	if err != nil {
 		return tlog.Tree{}, err
 	}
@@ -109,10 +111,32 @@ func (v *verifier) time(r Record) {
 	switch off := lag - v.lag - v.jump; {
 	case r.At < v.at:
 		v.report.fault(Clock, v.place(), "session time ran backwards, from %s to %s", micros(v.at), micros(r.At))
-	case v.clocked && !v.stands && r.Kind != KindRecovered && r.Kind != KindDeleted && (off > slack || off < -slack):
+	case v.clocked && !v.stands && r.Kind != KindRecovered && r.Kind != KindDeleted && r.Kind != KindReceived && (off > slack || off < -slack):
 		v.report.fault(Clock, v.place(), "the wall clock was set by %s, and the recorder does not say so", micros(off))
 	}
 	v.at, v.lag, v.clocked, v.jump = max(v.at, r.At), lag, true, 0
+}
+
+// standby prepares for a second recorder's case: its own key signs until the relay has received it.
+func (v *verifier) standby() {
+	if v.manifest.Case.Standby == "" {
+		return
+	}
+	own, err := note.NewVerifier(v.manifest.Case.Key)
+	if err != nil {
+		v.report.fault(Changed, v.place(), "the second recorder's key is none: %v", err)
+		return
+	}
+	v.own = own
+	v.vouched = v.manifest.Case.Key == strings.TrimSpace(v.cfg.Key)
+}
+
+// signer verifies what is signed here.
+func (v *verifier) signer() note.Verifier {
+	if v.own != nil && !v.received {
+		return v.own
+	}
+	return v.key
 }
 
 // ending sees that the case is complete.
@@ -125,8 +149,14 @@ func (v *verifier) ending() {
 			want[3] = KindUnstamped
 		}
 	}
+	if v.received {
+		want = append(want, KindReceived, KindHead, KindLogged)
+	}
 	if v.manifest.Deleted {
 		want = append(want, KindDeleted, KindHead, KindLogged)
+	}
+	if v.own != nil && !v.vouched && !v.broken {
+		r.fault(WrongKey, ChainFile, "it is a second recorder's case, and neither is its own key the one that was given, nor has the relay signed that it received it")
 	}
 	switch {
 	case v.broken:

@@ -61,6 +61,7 @@ const (
 	KindConsent     = "consent"     // Consent: to being recorded; the ID is the participant's
 	KindPrivacy     = "privacy"     // Privacy: the recording is to pause, or to go on; the ID is "session"
 	KindRecorded    = "recorded"    // Recorded: whether the room is recorded now, from the relay alone; the ID is "session"
+	KindStandby     = "standby"     // Standby: a participant's second recorder writes a case; the ID is the case's
 	KindFault       = "recording"   // Fault: something is not recorded as it should be; the ID is what
 	KindPose        = "pose"        // vision.PoseMessage, on the pose channel
 	KindPointer     = "pointer"     // annotate.Pointer, on the pointer channel
@@ -152,6 +153,15 @@ type Recorded struct {
 	Paused bool   `json:"paused,omitempty"`
 	Who    string `json:"who,omitempty"` // paused it: a participant's ID
 	Why    string `json:"why,omitempty"`
+	// Consent says that nothing of a participant is to be recorded before the participant has agreed, and EncryptTo to
+	// whom (age) recordings are encrypted: second recorders keep to both.
+	Consent   bool     `json:"consent,omitempty"`
+	EncryptTo []string `json:"encrypt_to,omitempty"`
+}
+
+// Standby is the body of KindStandby: the sender records the session too, into a case with a key of its own.
+type Standby struct {
+	Key string `json:"key"` // verifies the case's heads
 }
 
 // Fault is the body of KindFault, which only the relay writes.

@@ -2,6 +2,8 @@
 // frames. The relay's recorder and the field's use it alike, so that the same frame has the same bytes in both.
 package movie
 
+import "strings"
+
 // The codecs that can be recorded, by their MIME types.
 const (
 	H264 = "video/H264"
@@ -17,4 +19,22 @@ type Unit struct {
 	Data     []byte
 	Captured int64 // µs on the publisher's clock
 	Key      bool  // a decoder can begin here
+}
+
+// FileName makes a name that every file system takes.
+func FileName(s string) string {
+	var b strings.Builder
+	for _, c := range s {
+		if b.Len() > 60 {
+			break
+		}
+		if strings.ContainsRune(`/\:*?"<>|`, c) || c <= ' ' || c == 0x7f || c == 0xfffd {
+			c = '_'
+		}
+		b.WriteRune(c)
+	}
+	if name := strings.Trim(b.String(), "."); name != "" {
+		return name
+	}
+	return "_"
 }

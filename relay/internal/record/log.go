@@ -20,6 +20,8 @@ func (r *Recording) message(e wire.Envelope) error {
 		r.consent(e)
 	case wire.KindPrivacy:
 		r.privacy(e)
+	case wire.KindStandby:
+		r.standby(e)
 	default:
 		if !r.may(e.From) {
 			return nil
@@ -111,6 +113,25 @@ func (r *Recording) regain(what string, now int64) {
 }
 
 // state tells the room whether it is recorded.
-func (r *Recording) state(s wire.Recorded) { r.cfg.Tell(wire.KindRecorded, "session", s) }
+func (r *Recording) state(s wire.Recorded) {
+	s.Consent, s.EncryptTo = r.cfg.Consent, r.cfg.EncryptTo
+	r.cfg.Tell(wire.KindRecorded, "session", s)
+}
+
+// standby writes into the chain that a participant's second recorder is at work, and the key that verifies its case.
+func (r *Recording) standby(e wire.Envelope) {
+	s, ok := body[wire.Standby](e)
+	if !ok || !evidence.IsKey(s.Key) || len(e.ID) > 64 {
+		return
+	}
+	r.mu.Lock()
+	again := r.seconds[e.ID]
+	r.seconds[e.ID] = true
+	name := r.people.names[e.From]
+	r.mu.Unlock()
+	if !again {
+		r.case_.Note(evidence.Record{Kind: evidence.KindStandby, Standby: &evidence.Standby{Participant: e.From, Name: name, Case: e.ID, Key: s.Key}})
+	}
+}
 
 func body[T any](e wire.Envelope) (v T, ok bool) { return v, json.Unmarshal(e.Body, &v) == nil }

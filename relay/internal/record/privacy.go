@@ -12,6 +12,7 @@ const consentText = "This call is recorded: picture, sound, what you draw and wr
 
 // people is who may be recorded. Recording's mu guards it.
 type people struct {
+	names  map[string]string // by participant
 	asked  map[string]string // name, by participant
 	given  map[string]bool
 	paused *pause
@@ -33,10 +34,15 @@ func (r *Recording) may(participant string) bool {
 // meet asks who comes for consent, where the room's policy wants it.
 func (r *Recording) meet(e wire.Envelope) {
 	who, ok := body[wire.Participant](e)
-	if !ok || !who.Online || !r.cfg.Consent {
+	if !ok || !who.Online {
 		return
 	}
 	r.mu.Lock()
+	r.people.names[e.ID] = who.Name
+	if !r.cfg.Consent {
+		r.mu.Unlock()
+		return
+	}
 	_, asked := r.people.asked[e.ID]
 	r.people.asked[e.ID] = who.Name
 	r.mu.Unlock()

@@ -42,6 +42,8 @@ type Config struct {
 	Lock func() (keyFile []byte, encrypt func([]byte) ([]byte, error), err error)
 	// Consent asks everybody before anything of theirs is recorded.
 	Consent bool
+	// EncryptTo are whom Lock encrypts to; second recorders are told.
+	EncryptTo []string
 }
 
 // Sealer signs the heads of cases.
@@ -77,6 +79,7 @@ type Recording struct {
 	sampled map[string]time.Time
 	losses  map[string]*loss
 	people  people
+	seconds map[string]bool // the cases of second recorders
 	dropped int64
 }
 
@@ -84,7 +87,7 @@ type Recording struct {
 func Start(cfg Config) (*Recording, error) {
 	now := cfg.Now()
 	r := &Recording{cfg: cfg, start: cfg.Time(now), names: map[string]int{}, offsets: map[string]*offset{}, sampled: map[string]time.Time{},
-		losses: map[string]*loss{}, people: people{asked: map[string]string{}, given: map[string]bool{}}, ended: make(chan struct{})}
+		losses: map[string]*loss{}, seconds: map[string]bool{}, people: people{names: map[string]string{}, asked: map[string]string{}, given: map[string]bool{}}, ended: make(chan struct{})}
 	var err error
 	if r.dir, err = makeDir(filepath.Join(cfg.Dir, cfg.Room), now.UTC().Format("2006-01-02T15-04-05Z")); err != nil {
 		return nil, fmt.Errorf("start a recording: %w", err)

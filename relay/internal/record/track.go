@@ -3,7 +3,6 @@ package record
 import (
 	"errors"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -45,7 +44,7 @@ type track struct {
 }
 
 func newTrack(r *Recording, up *sfu.Up, who wire.Participant) *track {
-	return &track{rec: r, up: up, who: who, name: fileName(who.Name) + "-" + fileName(up.Name),
+	return &track{rec: r, up: up, who: who, name: movie.FileName(who.Name) + "-" + movie.FileName(up.Name),
 		queue: make(chan *sfu.Packet, queued), waiting: true, assemble: media.NewAssembler(up.Codec, captureExtension),
 		reorder: media.Reorder{Patience: patience}}
 }
@@ -264,22 +263,4 @@ func (r *Recording) sessionOf(participant string, captured int64, arrived time.T
 		o.micros = now - captured
 	}
 	return captured + o.micros
-}
-
-// fileName makes a name that every file system takes.
-func fileName(s string) string {
-	var b strings.Builder
-	for _, c := range s {
-		if b.Len() > 60 {
-			break
-		}
-		if strings.ContainsRune(`/\:*?"<>|`, c) || c <= ' ' || c == 0x7f || c == 0xfffd {
-			c = '_'
-		}
-		b.WriteRune(c)
-	}
-	if name := strings.Trim(b.String(), "."); name != "" {
-		return name
-	}
-	return "_"
 }

@@ -16,6 +16,7 @@ import (
 	"sightline/relay/internal/cases"
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/record"
+	"sightline/relay/wire"
 )
 
 // Recording is how sessions are recorded.
@@ -90,11 +91,12 @@ func (s *Server) beginRecording(o *openRoom) {
 	policy := s.cfg.Rooms.Of(o.Name())
 	if !policy.Recorded() {
 		s.log.Info("room is open, and is not recorded", "room", o.Name())
+		o.Report(wire.KindRecorded, "session", wire.Recorded{}) // its log may say otherwise
 		return
 	}
 	var err error
 	o.recording, err = record.Start(record.Config{Dir: s.recordings(), Room: o.Name(), Began: o.Began(), Time: o.TimeOf, Now: s.cfg.Now,
-		Log: s.log, Follow: s.bus.Follow, Head: o.Head, Tell: o.Report, Seal: s.seal, Stamp: s.stamp(), Lock: s.lock, Consent: policy.Consent})
+		Log: s.log, Follow: s.bus.Follow, Head: o.Head, Tell: o.Report, Seal: s.seal, Stamp: s.stamp(), Lock: s.lock, Consent: policy.Consent, EncryptTo: s.cfg.Recording.EncryptTo})
 	if err != nil {
 		o.recording = nil
 		s.log.Error("room is open, and is not recorded", "room", o.Name(), "error", err)
