@@ -24,7 +24,7 @@ VISION ?=
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record bench-export tamper crash cluster growth lint clean
+.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record bench-export bench-scrub tamper crash cluster growth lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -76,9 +76,11 @@ bench-relay: deps ## Measure the relay: CPU, delay, allocations and memory of 1 
 	CGO_ENABLED=0 go build -o bin/relay ./relay
 	CGO_ENABLED=0 go run ./relay/bench
 
-bench-export: deps ## Measure the export of a 720p case as a multiple of real time, and how soon any instant is on screen
-	go test ./expert/internal/app -run '^$$' -bench Export/film -benchtime 2x
-	go test ./expert/internal/app -run '^$$' -bench Export/scrub -benchtime 100x
+bench-export: deps ## Measure the export of a 720p case as a multiple of real time
+	go test ./expert/internal/app -run '^$$' -bench Export -benchtime 2x
+
+bench-scrub: deps ## Measure how soon any instant of a 720p case is on screen, over 1,000 random jumps
+	go test ./expert/internal/app -run '^$$' -bench Scrub -benchtime 1000x
 
 bench-record: deps ## Measure what recording costs: CPU and memory of each session, beside forwarding alone
 	CGO_ENABLED=0 go build -o bin/relay ./relay

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
+
+	"sightline/devices/sim"
 )
 
 // movingPicture draws frame n of a textured picture that drifts, with a bright disc that crosses it and
@@ -61,9 +63,9 @@ func newEncoder(t testing.TB, c EncoderConfig) *H264Encoder {
 	return e
 }
 
-func newDecoder(t testing.TB) *H264Decoder {
+func newDecoder(t testing.TB) *Decoder {
 	t.Helper()
-	d, err := NewH264Decoder()
+	d, err := NewDecoder("video/H264", 1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -91,8 +93,8 @@ func TestRoundTrip(t *testing.T) {
 		if err != nil || len(got) != 1 {
 			t.Fatalf("frame %d: %d pictures, error %v; want the unit's own", n, len(got), err)
 		}
-		if got[0].Captured != captured || got[0].Damaged {
-			t.Errorf("frame %d: captured %d, want %d; damaged %v", n, got[0].Captured, captured, got[0].Damaged)
+		if got[0].Tag != captured || got[0].Damaged {
+			t.Errorf("frame %d: captured %d, want %d; damaged %v", n, got[0].Tag, captured, got[0].Damaged)
 		}
 		if q := psnr(src, got[0].Picture); q < 32 {
 			t.Errorf("frame %d: %.1f dB, want at least 32", n, q)
@@ -297,7 +299,7 @@ func BenchmarkEncode(b *testing.B) {
 func BenchmarkDecode(b *testing.B) {
 	for _, size := range benchSizes {
 		b.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(b *testing.B) {
-			e, d := newEncoder(b, EncoderConfig{Width: size[0], Height: size[1], KeyInterval: 16}), newDecoder(b)
+			e, d := newEncoder(b, EncoderConfig{Width: size[0], Height: size[1], KeyInterval: 16, Whole: true}), newDecoder(b)
 			var units [][]byte
 			for n := range 16 {
 				au, _, err := e.Encode(movingPicture(size[0], size[1], n))
@@ -316,6 +318,36 @@ func BenchmarkDecode(b *testing.B) {
 					g.Release()
 				}
 			}
+		})
+	}
+}
+
+// BenchmarkKeyInterval is what key frames cost: bits of a walk through the simulated plant at one quality, by the
+// seconds between two of them.
+func BenchmarkKeyInterval(b *testing.B) {
+	const fps, length = 15, 8
+	w, err := sim.NewWorld(sim.Options{Width: 1280, Height: 720, FPS: fps})
+	if err != nil {
+		b.Fatal(err)
+	}
+	var pictures []*image.YCbCr
+	for i := range fps * length {
+		pictures = append(pictures, w.Picture(i))
+	}
+	for _, seconds := range []int{4, 2, 1} {
+		b.Run(fmt.Sprintf("%ds", seconds), func(b *testing.B) {
+			bits := 0
+			for b.Loop() {
+				e := newEncoder(b, EncoderConfig{Width: 1280, Height: 720, FPS: fps, KeyInterval: seconds * fps, Whole: true})
+				for _, p := range pictures {
+					au, _, err := e.Encode(p)
+					if err != nil {
+						b.Fatal(err)
+					}
+					bits += 8 * len(au)
+				}
+			}
+			b.ReportMetric(float64(bits)/float64(b.N)/length/1000, "kbit/s")
 		})
 	}
 }

@@ -4,87 +4,98 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 )
 
 // Decoded is one picture of a decoder.
 type Decoded struct {
 	// Picture is valid until Release.
 	Picture *image.YCbCr
-	// Captured is the tag of the access unit that the picture came in.
-	Captured int64
+	// Tag is that of the access unit that the picture came in; the live call's is when it was captured.
+	Tag int64
 	// Damaged says that parts of the picture were lost and made up: what is seen there may be old.
 	Damaged bool
 	// Release gives the picture back; once, from any goroutine.
 	Release func()
 }
 
-// H264Decoder turns access units into pictures, each as soon as its access unit is in. One goroutine
-// uses it; the pictures are anybody's.
-type H264Decoder struct {
+// Decoder turns access units into pictures. One goroutine uses it; the pictures are anybody's.
+type Decoder struct {
 	handle *videoHandle
 	pool   pool
+	from   int64 // pictures with a smaller tag are not wanted
 }
 
 var errDecoderClosed = errors.New("the decoder is closed")
 
-// NewH264Decoder makes a decoder. It fails where libavcodec was built without H.264.
-func NewH264Decoder() (*H264Decoder, error) {
-	h, err := newH264Handle()
+// NewDecoder makes a decoder for a codec, named as tracks name it: video/H264, video/VP8, video/VP9, video/AV1.
+// With one thread each picture comes with its own access unit; with more, that many are decoded at once, and
+// each comes some units later: for recordings.
+func NewDecoder(codec string, threads int) (*Decoder, error) {
+	h, err := newDecoderHandle(codec, threads)
 	if err != nil {
 		return nil, err
 	}
-	return &H264Decoder{handle: h}, nil
+	return &Decoder{handle: h, from: math.MinInt64}, nil
 }
 
-// Decode gives one access unit in Annex B and returns the pictures that are ready: usually that unit's
-// own, none before the first key frame. The size may change at any key frame. After an error the decoder
-// goes on with the next unit; the pictures returned beside an error are good.
-func (d *H264Decoder) Decode(au []byte, captured int64) ([]Decoded, error) {
+// Decode gives one access unit, H.264 in Annex B, and returns the pictures that are ready: none before the
+// first key frame. The size may change at any key frame. After an error the decoder goes on with the next
+// unit; the pictures returned beside an error are good.
+func (d *Decoder) Decode(au []byte, tag int64) ([]Decoded, error) {
 	if err := d.takes(au); err != nil {
 		return nil, err
 	}
-	err := d.handle.send(au, captured)
-	if err != nil {
-		err = fmt.Errorf("access unit of frame %d does not decode: %w", captured, err)
+	err := d.handle.send(au, tag)
+	out, rerr := d.receive()
+	if err = errors.Join(err, rerr); err != nil {
+		err = fmt.Errorf("access unit of frame %d does not decode: %w", tag, err)
 	}
-	var out []Decoded
+	return out, err
+}
+
+// Want says that pictures with a smaller tag are only decoded for the sake of later ones.
+func (d *Decoder) Want(from int64) { d.from = from }
+
+// Drain returns the pictures that are under way. The next unit has to be a key frame.
+func (d *Decoder) Drain() ([]Decoded, error) {
+	if d.handle == nil {
+		return nil, errDecoderClosed
+	}
+	d.handle.drain()
+	out, err := d.receive()
+	d.handle.reset()
+	return out, err
+}
+
+// Reset forgets what is under way. The next unit has to be a key frame.
+func (d *Decoder) Reset() {
+	if d.handle != nil {
+		d.handle.reset()
+	}
+}
+
+// receive returns the pictures that are ready.
+func (d *Decoder) receive() (out []Decoded, err error) {
 	for {
-		ok, rerr := d.handle.receive()
-		if rerr != nil {
-			return out, errors.Join(err, fmt.Errorf("access unit of frame %d does not decode: %w", captured, rerr))
-		}
-		if !ok {
+		ok, err := d.handle.receive()
+		if !ok || err != nil {
 			return out, err
 		}
+		if d.handle.pts() < d.from {
+			continue
+		}
 		picture, release := d.pool.get(d.handle.size())
-		if cerr := d.handle.copyTo(picture); cerr != nil {
+		if err := d.handle.copyTo(picture); err != nil {
 			release()
-			return out, fmt.Errorf("picture of frame %d: %w", captured, cerr)
+			return out, fmt.Errorf("picture of frame %d: %w", d.handle.pts(), err)
 		}
 		out = append(out, Decoded{picture, d.handle.pts(), d.handle.damaged(), release})
 	}
 }
 
-// Skim decodes an access unit that later ones refer to, without its pictures: on the way to another frame.
-func (d *H264Decoder) Skim(au []byte, captured int64) error {
-	if err := d.takes(au); err != nil {
-		return err
-	}
-	err := d.handle.send(au, captured)
-	for {
-		if ok, rerr := d.handle.receive(); !ok || rerr != nil {
-			err = errors.Join(err, rerr)
-			break
-		}
-	}
-	if err != nil {
-		return fmt.Errorf("access unit of frame %d does not decode: %w", captured, err)
-	}
-	return nil
-}
-
 // takes says whether an access unit can be given to the decoder.
-func (d *H264Decoder) takes(au []byte) error {
+func (d *Decoder) takes(au []byte) error {
 	switch {
 	case d.handle == nil:
 		return errDecoderClosed
@@ -100,7 +111,7 @@ func (d *H264Decoder) takes(au []byte) error {
 const maxAccessUnit = 16 << 20
 
 // Close frees the decoder. Pictures that are out stay valid.
-func (d *H264Decoder) Close() error {
+func (d *Decoder) Close() error {
 	if d.handle != nil {
 		d.handle.free()
 		d.handle = nil

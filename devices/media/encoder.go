@@ -16,8 +16,8 @@ type EncoderConfig struct {
 	Width, Height int     // even numbers of pixels
 	FPS           float64 // at most; 0 is 30
 	BitRate       int     // bits per second; 0 is a good picture for the size and pace
-	// KeyInterval is the number of frames from one key frame to the next; 0 is four seconds' worth.
-	// Those who join in the middle ask for one (ForceKeyFrame); the interval is for the recording.
+	// KeyInterval is the number of frames from one key frame to the next; 0 is two seconds' worth, so that any
+	// frame of a recording is soon decoded. Those who join in the middle ask for one (ForceKeyFrame).
 	KeyInterval int
 	// Whole gives every picture the same quality and leaves none out, however many bits that takes: for films
 	// rather than networks. BitRate does not count then.
@@ -44,7 +44,7 @@ func NewH264Encoder(c EncoderConfig) (*H264Encoder, error) {
 		c.BitRate = int(0.1 * float64(c.Width*c.Height) * c.FPS)
 	}
 	if c.KeyInterval <= 0 {
-		c.KeyInterval = int(4 * c.FPS)
+		c.KeyInterval = int(2 * c.FPS)
 	}
 	e := &H264Encoder{config: c}
 	params, err := openh264.NewParams()

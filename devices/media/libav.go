@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"strings"
 	"time"
 	"unsafe"
 )
@@ -29,10 +30,17 @@ type videoHandle struct {
 	info C.sl_info
 }
 
-func newH264Handle() (*videoHandle, error) {
-	v := C.sl_decoder_new()
+// codecs are the codecs of access units, by the name that a track has for its own.
+var codecs = map[string]C.int{"video/h264": C.SL_H264, "video/vp8": C.SL_VP8, "video/vp9": C.SL_VP9, "video/av1": C.SL_AV1}
+
+func newDecoderHandle(codec string, threads int) (*videoHandle, error) {
+	id, ok := codecs[strings.ToLower(codec)]
+	if !ok {
+		return nil, fmt.Errorf("%s is no codec that this program decodes: H.264, VP8, VP9 and AV1 are", codec)
+	}
+	v := C.sl_decoder_new(id, C.int(threads))
 	if v == nil {
-		return nil, errors.New("this libavcodec has no H.264 decoder: install Debian's libavcodec59 or libavcodec-extra59")
+		return nil, fmt.Errorf("this libavcodec has no decoder for %s: install Debian's libavcodec59 or libavcodec-extra59", codec)
 	}
 	return &videoHandle{v: v}, nil
 }
@@ -56,6 +64,11 @@ func (h *videoHandle) send(au []byte, tag int64) error {
 	}
 	return nil
 }
+
+// drain asks for what is under way; after it was received, the decoder has to be reset.
+func (h *videoHandle) drain() { C.sl_decoder_send(h.v, nil, 0, 0) }
+
+func (h *videoHandle) reset() { C.sl_decoder_reset(h.v) }
 
 // receive makes the next decoded picture current; ok is false where there is none yet.
 func (h *videoHandle) receive() (ok bool, err error) {

@@ -1,5 +1,5 @@
-// The thin edge to FFmpeg's libraries: decode video from a file or from H.264 access units, decode
-// sound from a file. One thread at a time for each handle. Pictures leave as 4:2:0, full-range BT.601.
+// The thin edge to FFmpeg's libraries: decode video from a file or from access units, decode
+// sound from a file or from packets. One thread at a time for each handle. Pictures leave as 4:2:0, full-range BT.601.
 #ifndef SIGHTLINE_LIBAV_H
 #define SIGHTLINE_LIBAV_H
 
@@ -17,12 +17,17 @@ typedef struct sl_info {
   int damaged; // decoded with errors concealed
 } sl_info;
 
-// sl_decoder_new makes a decoder for H.264 access units in Annex B; NULL when memory or the codec is missing.
-sl_video *sl_decoder_new(void);
-// sl_decoder_send gives one access unit; it is copied. 0, or a negative AVERROR.
+enum { SL_H264, SL_VP8, SL_VP9, SL_AV1 };
+
+// sl_decoder_new makes a decoder for access units of a codec, H.264 in Annex B; NULL when memory or the codec is
+// missing. With one thread each picture leaves with its own access unit, with more as many come later.
+sl_video *sl_decoder_new(int codec, int threads);
+// sl_decoder_send gives one access unit; it is copied. NULL asks for what is under way. 0, or a negative AVERROR.
 int sl_decoder_send(sl_video *v, const uint8_t *data, int size, int64_t tag);
 // sl_decoder_receive makes the next picture current: SL_GOT, SL_NONE, or a negative AVERROR.
 int sl_decoder_receive(sl_video *v, sl_info *info);
+// sl_decoder_reset forgets what was given; the next unit has to be a key frame.
+void sl_decoder_reset(sl_video *v);
 
 // sl_file_open opens the first picture stream of a file; NULL with *err and the name of the step in *what.
 sl_video *sl_file_open(const char *path, int *err, const char **what);

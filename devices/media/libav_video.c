@@ -52,23 +52,36 @@ void sl_video_free(sl_video *v) {
   av_free(v);
 }
 
-sl_video *sl_decoder_new(void) {
-  const AVCodec *codec = avcodec_find_decoder(AV_CODEC_ID_H264);
-  sl_video *v = codec ? video_new() : NULL;
+static const AVCodec *decoder_of(int codec) {
+  switch (codec) {
+  case SL_H264: return avcodec_find_decoder(AV_CODEC_ID_H264);
+  case SL_VP8: return avcodec_find_decoder(AV_CODEC_ID_VP8);
+  case SL_VP9: return avcodec_find_decoder(AV_CODEC_ID_VP9);
+  case SL_AV1: return avcodec_find_decoder_by_name("libdav1d"); // FFmpeg's own needs hardware
+  }
+  return NULL;
+}
+
+sl_video *sl_decoder_new(int codec, int threads) {
+  const AVCodec *c = decoder_of(codec);
+  sl_video *v = c ? video_new() : NULL;
   if (!v) return NULL;
-  v->codec = avcodec_alloc_context3(codec);
+  v->codec = avcodec_alloc_context3(c);
   if (v->codec) {
-    v->codec->flags |= AV_CODEC_FLAG_LOW_DELAY; // a picture leaves with its own access unit
-    v->codec->thread_count = 1;                 // frame threads would hold pictures back
+    if (threads <= 1) v->codec->flags |= AV_CODEC_FLAG_LOW_DELAY; // a picture leaves with its own access unit
+    v->codec->thread_count = threads > 1 ? threads : 1;           // frame threads hold pictures back
     v->codec->max_pixels = MAX_PIXELS;
     v->codec->pkt_timebase = (AVRational){1, 1000000};
-    if (avcodec_open2(v->codec, codec, NULL) == 0) return v;
+    if (avcodec_open2(v->codec, c, NULL) == 0) return v;
   }
   sl_video_free(v);
   return NULL;
 }
 
+void sl_decoder_reset(sl_video *v) { avcodec_flush_buffers(v->codec); }
+
 int sl_decoder_send(sl_video *v, const uint8_t *data, int size, int64_t tag) {
+  if (!data) return avcodec_send_packet(v->codec, NULL);
   int r = av_new_packet(v->packet, size); // padded, as the bitstream reader wants it
   if (r < 0) return r;
   memcpy(v->packet->data, data, size);

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
@@ -102,7 +103,8 @@ func newFilm(size string) (*film, error) {
 	if f.world, err = sim.NewWorld(sim.Options{Width: width, Height: height, FPS: float64(f.fps)}); err != nil {
 		return nil, err
 	}
-	f.enc, err = media.NewH264Encoder(media.EncoderConfig{Width: width, Height: height, FPS: float64(f.fps)})
+	group, _ := strconv.Atoi(os.Getenv("SIGHTLINE_TEST_GROUP")) // 0 is as every field client has it
+	f.enc, err = media.NewH264Encoder(media.EncoderConfig{Width: width, Height: height, FPS: float64(f.fps), KeyInterval: group})
 	for i := 0; size == "720p" && i < 120 && err == nil; i++ {
 		var unit []byte
 		unit, _, err = f.enc.Encode(f.world.Picture(i))

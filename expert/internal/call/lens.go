@@ -50,11 +50,6 @@ func (c *Call) heardTrack(t *client.RemoteTrack) {
 	l.seen, l.track = true, t.Name
 	c.touch()
 	c.mu.Unlock()
-	if t.Codec != "video/H264" {
-		c.cfg.Logger.Warn("camera cannot be shown: this client decodes H.264 only", "camera", t.Name, "codec", t.Codec)
-		c.tasks.Go(func() { c.discard(t) })
-		return
-	}
 	c.tasks.Go(func() { c.decode(t, l) })
 }
 
@@ -70,9 +65,9 @@ func (c *Call) discard(t *client.RemoteTrack) {
 // decode turns a track into frames until it ends. Of frames that come faster than they are taken only the
 // newest is kept.
 func (c *Call) decode(t *client.RemoteTrack, l *lens) {
-	dec, err := media.NewH264Decoder()
+	dec, err := media.NewDecoder(t.Codec, 1)
 	if err != nil {
-		c.cfg.Logger.Error("no decoder", "error", err)
+		c.cfg.Logger.Error("camera cannot be shown", "camera", t.Name, "error", err)
 		c.discard(t)
 		return
 	}
@@ -92,7 +87,7 @@ func (c *Call) decode(t *client.RemoteTrack, l *lens) {
 			t.RequestKeyFrame()
 		}
 		for _, p := range pictures {
-			f := NewFrame(t.Participant, p.Picture, p.Captured, arrived, p.Release)
+			f := NewFrame(t.Participant, p.Picture, p.Tag, arrived, p.Release)
 			f.Decoded, f.Damaged = c.cfg.Now(), p.Damaged
 			if p.Damaged {
 				t.RequestKeyFrame()

@@ -30,17 +30,20 @@ type Deck struct {
 
 	mu     sync.Mutex
 	wanted target
-	frame  *call.Frame // that was decoded last; nil before the first
+	frame  *call.Frame // on screen; nil before the first
 	of     target      // whose it is
+	early  bool        // it is the key frame before the wanted one, which is on its way
 	fault  string      // why the wanted one does not decode
+	doing  target      // what is being decoded
+	stop   func()      // ends that; nil while nothing is decoded
 	closed bool
 }
 
 // target is a frame of a camera.
 type target struct{ camera, shot int }
 
-// kept is how many frames of each camera are kept for steps back.
-const kept = 32
+// kept is how many bytes of decoded pictures are kept of each camera: five seconds of 720p at 30 a second.
+const kept = 256 << 20
 
 // New makes a deck that stands at the first picture. Close it afterwards; the tape is the caller's.
 func New(t *tape.Tape, now func() time.Time) *Deck {
@@ -60,6 +63,9 @@ func New(t *tape.Tape, now func() time.Time) *Deck {
 func (d *Deck) Close() error {
 	d.mu.Lock()
 	d.closed = true
+	if d.stop != nil {
+		d.stop()
+	}
 	d.mu.Unlock()
 	d.signal(d.wake)
 	d.task.Wait()
@@ -83,35 +89,6 @@ func (d *Deck) signal(c chan struct{}) {
 // Changes has something to read after a picture was decoded.
 func (d *Deck) Changes() <-chan struct{} { return d.changes }
 
-// decode is the goroutine that decodes: of the frames that are asked for faster than they are decoded, the
-// last.
-func (d *Deck) decode() {
-	for range d.wake {
-		for {
-			d.mu.Lock()
-			want, done := d.wanted, d.closed || d.wanted == d.of || d.wanted.shot < 0
-			closed := d.closed
-			d.mu.Unlock()
-			if closed {
-				return
-			}
-			if done {
-				break
-			}
-			f, err := d.reels[want.camera].Frame(want.shot)
-			d.mu.Lock()
-			d.fault = ""
-			if err != nil {
-				d.fault = err.Error()
-			}
-			d.frame.Release()
-			d.frame, d.of = f, want
-			d.mu.Unlock()
-			d.signal(d.changes)
-		}
-	}
-}
-
 // ask asks for the picture of the position.
 func (d *Deck) ask() {
 	if len(d.reels) == 0 {
@@ -119,6 +96,9 @@ func (d *Deck) ask() {
 	}
 	want := target{d.camera, d.tape.Cameras[d.camera].At(d.position)}
 	d.mu.Lock()
+	if want != d.wanted && d.stop != nil && !d.onTheWay(want) {
+		d.stop()
+	}
 	d.wanted = want
 	d.mu.Unlock()
 	d.signal(d.wake)
@@ -193,6 +173,14 @@ func (d *Deck) Settled() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return len(d.reels) == 0 || d.wanted == d.of || d.wanted.shot < 0
+}
+
+// Early says whether the picture on screen is the key frame before the wanted one, which comes as soon as it is
+// decoded.
+func (d *Deck) Early() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.early
 }
 
 // holds is how long a frame stands for the instants after it, µs; later there is no picture.

@@ -197,6 +197,13 @@ func (d *Desk) overPast() {
 		p.centred(bright, Rect{r.X0, m[1] - 18*s, r.X1, m[1] + 14*s}, title, 22, true)
 		p.centred(muted, Rect{r.X0 + 20, m[1] + 16*s, r.X1 - 20, m[1] + 40*s}, reason, 14, false)
 	}
+	if k := d.cfg.Review.Deck; k.Early() {
+		words := fmt.Sprintf("Key frame %.1f s before; the exact picture is on its way", float64(k.Position()-k.Instant())/1e6)
+		w := p.width(words, 13, false) + 24*s
+		box := Rect{(r.X0 + r.X1 - w) / 2, r.Y1 - 40*s, (r.X0 + r.X1 + w) / 2, r.Y1 - 12*s}
+		p.box(ground, box, 6)
+		p.centred(bright, box, words, 13, false)
+	}
 	if !d.cfg.Review.Proven {
 		box := Rect{r.X0, r.Y0, r.X1, r.Y0 + 34*s}
 		p.box(redBar, box, 0)

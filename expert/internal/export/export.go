@@ -136,12 +136,12 @@ func (e *exporter) make(ctx context.Context, name string, res *Result) error {
 	if name == Film {
 		return e.film(ctx, res)
 	}
-	write := map[string]func(io.Writer) error{Captions: e.captions, Chapters: e.chapters, Telemetry: e.telemetry, Frames: e.frames, Report: e.report}[name]
+	write := map[string]func(io.Writer) error{Captions: e.captions, Chapters: e.chapters, Telemetry: e.telemetry, Frames: e.frames, Report: func(w io.Writer) error { return e.report(ctx, w) }}[name]
 	return writeFile(filepath.Join(e.cfg.Dir, name), write)
 }
 
-func (e *exporter) report(w io.Writer) error {
-	return report.Write(w, report.Config{Tape: e.cfg.Tape, Camera: e.camera, Faces: e.cfg.Faces, Seal: e.cfg.Seal, Now: e.cfg.Now})
+func (e *exporter) report(ctx context.Context, w io.Writer) error {
+	return report.Write(ctx, w, report.Config{Tape: e.cfg.Tape, Camera: e.camera, Faces: e.cfg.Faces, Seal: e.cfg.Seal, Now: e.cfg.Now})
 }
 
 // checkEvery is how much of a film may be made again after it was broken off, µs of it.

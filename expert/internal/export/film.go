@@ -120,10 +120,10 @@ func send(ctx context.Context, to chan<- take, t take) error {
 
 // decode gives each step its pictures and the sound until the next.
 func (f *film) decode(ctx context.Context, from int, to chan<- take) (err error) {
-	main := reel.New(f.tape, f.camera, 1)
+	main := reel.New(f.tape, f.camera, 0)
 	reels := []*reel.Reel{main}
 	for _, c := range f.others {
-		reels = append(reels, reel.New(f.tape, c, 1))
+		reels = append(reels, reel.New(f.tape, c, 0))
 	}
 	defer func() {
 		for _, r := range reels {
@@ -137,14 +137,14 @@ func (f *film) decode(ctx context.Context, from int, to chan<- take) (err error)
 	for _, s := range f.steps[from:] {
 		t := take{step: s}
 		if s.shot >= 0 {
-			if t.frame, err = main.Frame(s.shot); err != nil {
+			if t.frame, err = main.Frame(ctx, s.shot, nil); err != nil {
 				f.damage++
 				t.shot, t.title, t.reason = -1, "This picture is damaged", err.Error()
 			}
 		}
 		for _, r := range reels[1:] {
 			if i := r.Camera.At(f.tape.Start + s.at); i >= 0 && f.tape.Start+s.at-r.Camera.Shots[i].Session < 2*cardEvery {
-				if p, err := r.Frame(i); err == nil {
+				if p, err := r.Frame(ctx, i, nil); err == nil {
 					t.insets = append(t.insets, p)
 				}
 			}

@@ -2,6 +2,7 @@ package report
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"strings"
 
@@ -43,6 +44,7 @@ type doc struct {
 	noto     *sfnt.Font
 	y        float64
 	reel     *reel.Reel
+	ctx      context.Context // of Write
 	composer *compose.Composer
 	stills   int
 }
@@ -53,7 +55,7 @@ const (
 	fallback = "droid"
 )
 
-func newDoc(cfg Config) (*doc, error) {
+func newDoc(ctx context.Context, cfg Config) (*doc, error) {
 	noto, err := sfnt.Parse(assets.FontRegular())
 	if err != nil {
 		return nil, fmt.Errorf("font in assets: %w", err)
@@ -73,7 +75,7 @@ func newDoc(cfg Config) (*doc, error) {
 	pdf.AddUTF8FontFromBytes(plain, "", bytes.Clone(assets.FontRegular()))
 	pdf.AddUTF8FontFromBytes(plain, "B", bytes.Clone(assets.FontBold()))
 	pdf.AddUTF8FontFromBytes(fallback, "", bytes.Clone(assets.FontFallback()))
-	d := &doc{cfg: cfg, pdf: pdf, noto: noto}
+	d := &doc{ctx: ctx, cfg: cfg, pdf: pdf, noto: noto}
 	pdf.SetFooterFunc(func() {
 		d.rule(pageHeight - 14)
 		d.text(margin, pageHeight-9, 8, false, grey, fmt.Sprintf("Sightline · case %s · written %s", t.About.ID, now.UTC().Format("2006-01-02 15:04 UTC")))

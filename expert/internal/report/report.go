@@ -4,6 +4,7 @@ package report
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"slices"
@@ -32,9 +33,9 @@ type Config struct {
 	Now    func() time.Time
 }
 
-// Write writes the report.
-func Write(to io.Writer, cfg Config) error {
-	d, err := newDoc(cfg)
+// Write writes the report. It ends early with ctx.
+func Write(ctx context.Context, to io.Writer, cfg Config) error {
+	d, err := newDoc(ctx, cfg)
 	if err != nil {
 		return err
 	}

@@ -25,7 +25,7 @@ const (
 func (d *doc) steps() {
 	d.section("What was done, step by step")
 	if c := d.cfg.Camera; c != nil {
-		d.reel = reel.New(d.cfg.Tape, c, 1)
+		d.reel = reel.New(d.cfg.Tape, c, 0)
 		defer func() { _ = d.reel.Close() }() // only frees memory
 		d.composer = compose.New(d.cfg.Faces, max(16, c.Width&^1), max(16, c.Height&^1))
 	}
@@ -144,7 +144,7 @@ func (d *doc) drawn(m tape.Moment) (annotate.Mark, bool) {
 
 // picture composes a frame. Where a mark must be seen and is not, there is none.
 func (d *doc) picture(i int, in scene.Input, must string) []byte {
-	f, err := d.reel.Frame(i)
+	f, err := d.reel.Frame(d.ctx, i, nil)
 	if err != nil {
 		return nil
 	}
