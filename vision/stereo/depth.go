@@ -29,6 +29,10 @@ const (
 	// placed where its face looks the same, and that is claimed; at 0.02 already, 5 % fewer marks are held over the
 	// table of bench-vision, and 0.5 % fewer are wrong.
 	moving = 0.01
+	// kept is the share of its probability that a maximum found before keeps, and aged what its variance is multiplied
+	// by: the views of then and now have the poses of one map, and many of their pictures in common. From 0.7 to 0.9, 1 % more are
+	// held on ten simulated plants than without, on seven others that nothing was chosen on 3 %.
+	kept, aged = 0.8, 2.0
 	// poseError is the standard deviation in pixels of where the poses put a point in another view.
 	poseError = 0.25
 )
@@ -38,6 +42,8 @@ type Spot struct {
 	Grey  *image.Gray // the picture
 	Px    geom.Vec2   // in it
 	Views []View      // others of the scene; of more than 16 only the first are looked at
+	// Before is the maximum that was found when the spot was measured with other views, of Weight 0 the first time.
+	Before mapping.Candidate
 	// Candidates are the surfaces that the landmarks around suggest, which say where to look and what to believe
 	// where the pictures cannot tell. Support are the landmarks that the picture sees.
 	Candidates []mapping.Candidate
@@ -55,13 +61,20 @@ type Rangefinder struct {
 // NewRangefinder makes one for pictures of a camera.
 func NewRangefinder(cam camera.Model) *Rangefinder { return &Rangefinder{cam: cam} }
 
-// Depth measures the surface at a spot. The candidate returned carries, as its Weight, the probability that
-// it is the right one; its variance includes the others. False where no view sees the spot from aside, or too
-// near the picture's border.
-func (r *Rangefinder) Depth(s Spot) (mapping.Candidate, bool) {
+// Depth is what was found at a spot.
+type Depth struct {
+	// Surface is the likeliest one; its variance includes that another may be right.
+	mapping.Surface
+	// Peak is the maximum that the surface was taken from, by itself: its Weight is the probability that it is the right one.
+	Peak mapping.Candidate
+}
+
+// Depth measures the surface at a spot. False where no view sees the spot from aside, or too near the picture's
+// border.
+func (r *Rangefinder) Depth(s Spot) (Depth, bool) {
 	p, ok := newPatch(&r.cam, s.Grey, s.Px)
 	if !ok {
-		return mapping.Candidate{}, false
+		return Depth{}, false
 	}
 	targets := make([]target, 0, len(s.Views))
 	gain := 0.0 // pixels per unit of inverse depth, of the view that moves most
@@ -70,9 +83,9 @@ func (r *Rangefinder) Depth(s Spot) (mapping.Candidate, bool) {
 		gain = math.Max(gain, p.shift(v, s.Around))
 	}
 	if len(targets) == 0 || gain == 0 {
-		return mapping.Candidate{}, false
+		return Depth{}, false
 	}
-	prior := newPrior(s.Candidates, s.Around)
+	prior := newPrior(s.Candidates, s.Around, s.Before)
 	prior.around = r.window.solve(&r.cam, &s, prior, gain)
 	lo, hi := prior.span()
 	step := math.Max(coarse/gain, (hi-lo)/mostSteps)
@@ -113,8 +126,8 @@ func (p *patch) looks(targets []target, prior prior, inv float64) hypothesis {
 	return h
 }
 
-// witnesses are the two that are heard of a depth: the patch, and the prior, which has the window. Either may be
-// astray: the window where depths in it change too much, the patch where what it shows moves, like the needle of a gauge.
+// witnesses are those that are heard of a depth: the patch, the prior, which has the window, and what was found before. Each
+// may be astray: the window where depths in it change too much, the patch where what it shows moves, like the needle of a gauge.
 type witnesses struct {
 	patch   *patch
 	targets []target
@@ -137,10 +150,10 @@ func newWitnesses(p *patch, targets []target, prior prior, grid []hypothesis, st
 	return w
 }
 
-// weigh takes what the patch says of a depth together with the prior.
+// weigh takes what the patch says of a depth together with the others.
 func (w *witnesses) weigh(h hypothesis) hypothesis {
 	seen := (1-moving)*math.Exp(h.log-w.top)/w.area + moving/w.span
-	h.log = math.Log(seen) + math.Log(w.prior.density(h.Inv))
+	h.log = math.Log(seen) + math.Log(w.prior.density(h.Inv)) + math.Log(w.prior.memory(h.Inv))
 	return h
 }
 
@@ -158,10 +171,10 @@ func peaks(grid []hypothesis) []hypothesis {
 
 // conclude looks at the best maxima finely, takes the mean and the variance of the likeliest, and adds the
 // variance of all the probability that lies elsewhere: of the others, and of wherever nothing speaks against.
-func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (mapping.Candidate, bool) {
+func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (Depth, bool) {
 	best := peaks(grid)
 	if len(best) == 0 {
-		return mapping.Candidate{}, false
+		return Depth{}, false
 	}
 	h := math.Min(fine/gain, step/2)
 	reach := min(int(math.Ceil(fineReach*step/h)), 40)
@@ -196,8 +209,11 @@ func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (mapping.Can
 			spread += w * d * d
 		}
 	}
-	return mapping.Candidate{Weight: all[first].mass / total, Surface: mapping.Surface{Inv: mean, Slope: w.prior.slope(mean),
-		Var: math.Max(0, within) + (poseError/gain)*(poseError/gain) + spread/total}}, true
+	peak := mapping.Candidate{Weight: all[first].mass / total, Surface: mapping.Surface{Inv: mean, Slope: w.prior.slope(mean),
+		Var: math.Max(0, within) + (poseError/gain)*(poseError/gain)}}
+	found := Depth{Surface: peak.Surface, Peak: peak}
+	found.Var += spread / total
+	return found, true
 }
 
 // mode sums the probability around a maximum at `at`, relative to the exponential of top.
@@ -227,11 +243,14 @@ type prior struct {
 	candidates []mapping.Candidate
 	total      float64
 	usual      float64 // inverse depth of the scene
+	before     mapping.Candidate
 	around     density
 }
 
-func newPrior(candidates []mapping.Candidate, around float64) prior {
-	p := prior{candidates: candidates, usual: around}
+func newPrior(candidates []mapping.Candidate, around float64, before mapping.Candidate) prior {
+	before.Weight *= kept
+	before.Var *= aged
+	p := prior{candidates: candidates, usual: around, before: before}
 	for _, c := range candidates {
 		p.total += c.Weight
 	}
@@ -256,6 +275,16 @@ func (p prior) density(inv float64) float64 {
 	for _, c := range p.candidates {
 		z := (inv - c.Inv) * (inv - c.Inv) / c.Var
 		d += (1 - anywhere) * c.Weight / p.total * math.Exp(-z/2) / math.Sqrt(2*math.Pi*c.Var)
+	}
+	return d
+}
+
+// memory is what the maximum found before says, as a density.
+func (p prior) memory(inv float64) float64 {
+	lo, hi := p.span()
+	d := (1 - p.before.Weight) / (hi - lo)
+	if b := p.before; b.Weight > 0 {
+		d += b.Weight * math.Exp(-(inv-b.Inv)*(inv-b.Inv)/b.Var/2) / math.Sqrt(2*math.Pi*b.Var)
 	}
 	return d
 }

@@ -67,10 +67,15 @@ func (s scene) views() (*image.Gray, []View) {
 	return s.render(geom.IdentityPose, rng), out
 }
 
-func measure(t *testing.T, s scene, px geom.Vec2, candidates []mapping.Candidate) mapping.Candidate {
+func measure(t *testing.T, s scene, px geom.Vec2, candidates []mapping.Candidate) Depth {
+	t.Helper()
+	return measureAgain(t, s, px, candidates, mapping.Candidate{})
+}
+
+func measureAgain(t *testing.T, s scene, px geom.Vec2, candidates []mapping.Candidate, before mapping.Candidate) Depth {
 	t.Helper()
 	g, views := s.views()
-	c, ok := NewRangefinder(cam).Depth(Spot{Grey: g, Px: px, Views: views, Candidates: candidates, Around: 0.6})
+	c, ok := NewRangefinder(cam).Depth(Spot{Grey: g, Px: px, Views: views, Candidates: candidates, Before: before, Around: 0.6})
 	if !ok {
 		t.Fatalf("nothing measured at %v", px)
 	}
@@ -106,6 +111,23 @@ func TestABlandSurfaceBehindAnEdgeIsDoubtful(t *testing.T) {
 	c := measure(t, s, geom.Vec2{174, 120}, []mapping.Candidate{onEdge})
 	if e, sd := math.Abs(c.Inv-0.5), math.Sqrt(c.Var); e > 4*sd {
 		t.Errorf("inverse depth %.3f ± %.3f is claimed of a bland surface at 0.5", c.Inv, sd)
+	}
+}
+
+// What was found before decides where the pictures leave it open, and only there.
+func TestWhatWasFoundBefore(t *testing.T) {
+	before := func(inv float64) mapping.Candidate {
+		return mapping.Candidate{Surface: mapping.Surface{Inv: inv, Var: 1e-4}, Weight: 0.98}
+	}
+	bland := scene{near: 1.2, far: 2, edge: 0, blandFar: true}
+	first := measure(t, bland, geom.Vec2{240, 120}, nil)
+	again := measureAgain(t, bland, geom.Vec2{240, 120}, nil, before(0.5))
+	if math.Abs(again.Inv-0.5) > 0.05 || again.Var > 0.6*first.Var {
+		t.Errorf("a bland surface found at 0.5 before: now %.3f ± %.3f, ± %.3f the first time", again.Inv, math.Sqrt(again.Var), math.Sqrt(first.Var))
+	}
+	textured := measureAgain(t, scene{near: 1, far: 2, edge: -1}, geom.Vec2{160, 120}, nil, before(0.8))
+	if math.Abs(textured.Inv-0.5) > 0.02 {
+		t.Errorf("a textured surface at 0.5, found at 0.8 before, is now at %.3f", textured.Inv)
 	}
 }
 
