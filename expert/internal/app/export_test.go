@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -81,19 +80,7 @@ func (c *recorded) make(t testing.TB, script string) {
 	r.expert(t, "Eva", script, "--watch", "hall1/pump", "--consent", "yes")
 	stop()
 	kill()
-	if err := r.cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		t.Fatal(err)
-	}
-	_, _ = r.cmd.Process.Wait()
-	cases, err := filepath.Glob(filepath.Join(c.dir, "recordings", "hall", "*"))
-	if err != nil || len(cases) != 1 {
-		t.Fatalf("cases %v, %v", cases, err)
-	}
-	key, err := exec.Command(relayProgram, "seal-key", "--data", c.dir).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.dir, c.key = cases[0], strings.TrimSpace(string(key))
+	c.dir, c.key = r.finish(t, c.dir)
 	data, err := os.ReadFile(truth)
 	if err != nil {
 		t.Fatal(err)

@@ -108,7 +108,7 @@ func (cfg Config) of(c *tape.Camera) string {
 }
 
 // version changes with what the files look like.
-const version = 1
+const version = 2
 
 // pick returns the camera that the film is of; nil where nobody sent a picture.
 func pick(t *tape.Tape, name string) (*tape.Camera, error) {
@@ -159,9 +159,9 @@ func (e *exporter) film(ctx context.Context, res *Result) error {
 	if err != nil {
 		return err
 	}
-	w := &reeler{e: e, f: f, out: out, sounds: len(newSounds(e.cfg.Tape).tracks), begun: e.cfg.Now()}
+	w := &reeler{e: e, f: f, out: out, sound: hasSound(e.cfg.Tape), begun: e.cfg.Now()}
 	if resumed {
-		w.step, w.movie = e.state.Film.Step, media.ResumeMovie(out, w.sounds, e.state.Film.Fragments)
+		w.step, w.movie = e.state.Film.Step, media.ResumeMovie(out, e.state.Film.Fragments)
 		if w.step < len(f.steps) {
 			w.flushed, w.checked = f.steps[w.step].at, f.steps[w.step].at
 		}
@@ -193,7 +193,7 @@ type reeler struct {
 	f       *film
 	out     *tail
 	movie   *media.Movie
-	sounds  int
+	sound   bool
 	step    int // that comes next
 	checked int64
 	flushed int64
@@ -224,7 +224,7 @@ func (w *reeler) put(t take, enc *media.H264Encoder) error {
 		return err
 	}
 	if w.movie == nil {
-		if w.movie, err = media.NewMovie(w.out, unit, w.sounds); err != nil {
+		if w.movie, err = media.NewMovie(w.out, unit, w.sound); err != nil {
 			return err
 		}
 	}
@@ -232,9 +232,7 @@ func (w *reeler) put(t take, enc *media.H264Encoder) error {
 		return err
 	}
 	for _, p := range t.sounds {
-		if err := w.movie.Sound(p.track, p.data, p.at, p.until); err != nil {
-			return err
-		}
+		w.movie.Sound(p)
 	}
 	w.step++
 	if now := w.e.cfg.Now(); now.Sub(w.told) > 100*time.Millisecond {

@@ -54,15 +54,8 @@ type take struct {
 	step
 	frame  *call.Frame // nil for a card
 	insets []*call.Frame
-	sounds []packet
+	sounds []media.AACPacket
 	out    *image.YCbCr
-}
-
-// packet is a packet of sound.
-type packet struct {
-	track     int
-	data      []byte
-	at, until int64 // of the film
 }
 
 // underway is how many steps wait between two goroutines.
@@ -130,10 +123,14 @@ func (f *film) decode(ctx context.Context, from int, to chan<- take) (err error)
 			err = errors.Join(err, r.Close())
 		}
 	}()
-	sound := newSounds(f.tape)
-	if from < len(f.steps) {
-		sound.skip(f.steps[from].at)
+	if from >= len(f.steps) {
+		return nil
 	}
+	sound, err := newSoundtrack(f.tape, f.steps[from].at)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, sound.close()) }()
 	for _, s := range f.steps[from:] {
 		t := take{step: s}
 		if s.shot >= 0 {

@@ -1,59 +1,68 @@
 package export
 
 import (
-	"strings"
-
+	"sightline/devices/media"
+	"sightline/expert/internal/sound"
 	"sightline/expert/internal/tape"
 )
 
-// sounds reads the packets of all sounds of a tape in the order of the film.
-type sounds struct {
-	tape   *tape.Tape
-	tracks []*tape.Sound
-	next   []int
+// soundtrack is the sound of a film: all microphones in one, as AAC.
+type soundtrack struct {
+	mix  *sound.Mixer
+	enc  *media.AACEncoder
+	from int64 // packets before this sample are not of the film
+	next int64 // the first sample of the packet that comes next
 }
 
-// packetLength is how long a packet of Opus sounds in this house, µs.
-const packetLength = 20_000
+// soundRate is good for several voices over a machine's noise, bits per second.
+const soundRate = 96_000
 
-func newSounds(t *tape.Tape) *sounds {
-	s := &sounds{tape: t}
-	for _, sound := range t.Sounds {
-		if len(sound.Shots) > 0 && strings.EqualFold(sound.Files[0].Codec, "audio/opus") {
-			s.tracks, s.next = append(s.tracks, sound), append(s.next, 0)
-		}
+// hasSound says whether a tape has any.
+func hasSound(t *tape.Tape) bool { return sound.New(t).Voices() > 0 }
+
+// newSoundtrack begins the sound at a time of the film; nil where the tape has none.
+func newSoundtrack(t *tape.Tape, at int64) (*soundtrack, error) {
+	if !hasSound(t) {
+		return nil, nil
 	}
-	return s
-}
-
-// skip goes on to a time of the film.
-func (s *sounds) skip(at int64) {
-	for i, t := range s.tracks {
-		for s.next[i] < len(t.Shots) && t.Shots[s.next[i]].Session-s.tape.Start < at {
-			s.next[i]++
-		}
+	enc, err := media.NewAACEncoder(soundRate)
+	if err != nil {
+		return nil, err
 	}
+	s := &soundtrack{mix: sound.New(t), enc: enc}
+	s.from = (sound.Samples(at) + media.AACFrame - 1) / media.AACFrame * media.AACFrame
+	s.next = s.from
+	return s, s.mix.GoTo(max(0, s.from-2*media.AACFrame)) // the codec looks back by a frame
 }
 
-// until returns what comes before a time of the film.
-func (s *sounds) until(end int64) (out []packet, err error) {
-	for i, t := range s.tracks {
-		for s.next[i] < len(t.Shots) {
-			shot := t.Shots[s.next[i]]
-			at := shot.Session - s.tape.Start
-			if at >= end {
-				break
+// until returns the packets that begin before a time of the film.
+func (s *soundtrack) until(end int64) (out []media.AACPacket, err error) {
+	if s == nil {
+		return nil, nil
+	}
+	samples := make([]int16, media.AACFrame)
+	for s.next < sound.Samples(end) {
+		first := s.mix.At()
+		if err := s.mix.Read(samples); err != nil {
+			return nil, err
+		}
+		packets, err := s.enc.Encode(samples, first)
+		if err != nil {
+			return nil, err
+		}
+		for _, p := range packets {
+			if p.First >= s.from {
+				out, s.next = append(out, p), p.First+media.AACFrame
 			}
-			s.next[i]++
-			if at < 0 {
-				continue
-			}
-			data, err := s.tape.Data(t.Files, shot)
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, packet{i, data, at, at + packetLength})
 		}
 	}
 	return out, nil
+}
+
+func (s *soundtrack) close() error {
+	if s == nil {
+		return nil
+	}
+	_ = s.mix.Close() // only frees memory
+	return s.enc.Close()
 }
