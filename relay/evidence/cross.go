@@ -17,6 +17,8 @@ type Compared struct {
 	Case  string `json:"case"` // the second recorder's
 	Track string `json:"track"`
 	Same  int    `json:"same"` // frames that are in both, byte for byte
+	// Outside are the second recorder's frames from before and after the case.
+	Outside int `json:"outside"`
 	// Here are frames that the case lacks, and There those that the second recorder lacks.
 	Here  []Absent `json:"missing_here"`
 	There []Absent `json:"missing_there"`
@@ -149,6 +151,11 @@ func (r *Report) compareFrames(a, b *Case) error {
 		last := false // the frame before is missing here
 		for _, f := range shots {
 			mine, ok := have[f.Captured]
+			if !ok && (f.Session < a.Manifest.Case.Start || f.Session > a.Manifest.To) {
+				c.Outside++
+				last = false
+				continue
+			}
 			if !ok {
 				c.Here, last = absent(c.Here, f.Frame, last), true
 				continue
@@ -236,7 +243,7 @@ func (c *Case) explains(f Frame, theirs []shot) bool {
 
 // tell says in words what was compared.
 func (r *Report) tell(c Compared) {
-	r.remark("second recorder, %s: %d frames are the same in both", c.Track, c.Same)
+	r.remark("second recorder's case %s, %s: %d frames are the same in both, and %d are from before or after this case", c.Case, c.Track, c.Same, c.Outside)
 	for _, a := range c.Here {
 		r.remark("%d frames of %s from %s to %s are not in this case; the second recorder's case %s has them", a.Frames, c.Track, micros(a.From), micros(a.To), c.Case)
 	}

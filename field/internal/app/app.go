@@ -38,6 +38,12 @@ type Config struct {
 	Maps    string `type:"path" placeholder:"DIR" help:"Keep the maps of machines here, so that marks are found again at the next visit. No pictures are kept."`
 	Machine string `placeholder:"AREA/MACHINE" help:"The machine that the maps are of, where no board says it."`
 
+	Standby       string        `type:"path" placeholder:"DIR" help:"Keep a second recording of what this client sends here, also while the link is gone, and give it to the relay later. Off without it."`
+	StandbyMB     int           `name:"standby-megabytes" default:"4000" help:"The most that second recordings may take on this disk; those that the relay has go first, then the oldest."`
+	StandbyAge    time.Duration `name:"standby-keep" default:"336h" help:"How long second recordings are kept here; 0 for ever."`
+	StandbyUpload int           `name:"standby-upload" default:"1000000" help:"Bits per second at which they are given to the relay while a session runs; 0 for any number."`
+	StandbyWait   time.Duration `name:"standby-wait" default:"15s" help:"How long the end of a session waits for the relay to take its recording; what is left goes at the next start."`
+
 	Consent string `default:"ask" enum:"ask,yes,no" help:"What to answer where the room asks whether the technician may be recorded: ask, yes or no."`
 
 	Watch      []string `placeholder:"AREA/MACHINE" help:"Machines whose telemetry is wanted."`

@@ -57,6 +57,9 @@ func (s *session) key(k rune) {
 		s.answer(k == 'Y')
 	case k == 'P':
 		if r := s.room.Recorded(); r.On || r.Paused {
+			if s.second != nil {
+				s.second.Privacy(!r.Paused, privacyWhy)
+			}
 			s.publish(wire.KindPrivacy, "session", wire.Privacy{On: !r.Paused, Why: privacyWhy})
 		}
 	}
@@ -112,6 +115,9 @@ func (s *session) recordingNotices() []scene.Notice {
 		out = append(out, scene.Notice{Text: "Recording paused by " + r.Who + ": " + r.Why, Level: scene.Warning})
 	case s.room.Fault() != "":
 		out = append(out, scene.Notice{Text: "Recording: " + s.room.Fault(), Level: scene.Warning})
+	}
+	if s.second != nil && s.second.Fault() != "" {
+		out = append(out, scene.Notice{Text: "Recording: " + s.second.Fault(), Level: scene.Warning})
 	}
 	if s.question() != "" {
 		out = append(out, scene.Notice{Text: "This call is recorded. May you be recorded?   Y: yes    N: no", Level: scene.Urgent})

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sightline/field/internal/app"
 	"sightline/relay/client"
 	"sightline/relay/wire"
 	"sightline/vision"
@@ -24,6 +26,12 @@ type relay struct{ program, data, url, mqtt string }
 var theRelay relay // one for all tests: each has a room of its own
 
 func TestMain(m *testing.M) {
+	if os.Getenv(fieldEnv) != "" {
+		ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+		code := app.Run(ctx, os.Args[1:], os.Stdout, os.Stderr, nil)
+		stop()
+		os.Exit(code)
+	}
 	dir, err := os.MkdirTemp("", "field-test")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -18,6 +18,7 @@ import (
 	"sightline/field/internal/latest"
 	"sightline/field/internal/room"
 	"sightline/field/internal/send"
+	"sightline/field/internal/standby"
 	"sightline/field/internal/view"
 	"sightline/relay/client"
 	"sightline/relay/wire"
@@ -59,6 +60,8 @@ type session struct {
 	video  *send.Video
 	frames *latest.Box[capture.Frame]
 	sound  media.AudioSource
+	second *standby.Recorder // nil where there is none
+	store  *standby.Store
 	boards marker.Set
 	window Window // nil where headless
 	fail   context.CancelCauseFunc
@@ -99,6 +102,10 @@ func (c Config) run(ctx context.Context, log *slog.Logger, open Opener) (err err
 	if err != nil {
 		return err
 	}
+	if err := s.openSecond(); err != nil {
+		return errors.Join(err, s.feed.Close())
+	}
+	defer s.handOver(ctx)
 	if err := s.join(ctx); err != nil {
 		return errors.Join(err, s.feed.Close())
 	}
@@ -140,7 +147,7 @@ func (s *session) join(ctx context.Context) (err error) {
 	ready := make(chan struct{}) // callbacks may come before Dial returns
 	defer close(ready)
 	s.client, err = client.Dial(ctx, client.Config{URL: s.cfg.Relay, Token: s.cfg.Token, Publish: tracks,
-		Instance: hex.EncodeToString(instance[:16]), Logger: s.log, OnLog: s.room.Take,
+		Instance: hex.EncodeToString(instance[:16]), Logger: s.log, OnLog: s.heard, OnSent: s.sent(),
 		OnState: func(st client.State, err error) { <-ready; s.connection(st, err) },
 		OnRefused: func(e wire.Envelope, err error) {
 			s.log.Warn("the relay refused a message", "kind", e.Kind, "id", e.ID, "err", err)
@@ -157,6 +164,9 @@ func (s *session) connection(st client.State, err error) {
 	switch {
 	case s.client == nil: // Dial has failed, and says why
 	case st == client.Connected:
+		if s.second != nil {
+			s.second.Joined(s.client)
+		}
 		s.watch.Do(func() {
 			for _, machine := range s.cfg.Watch {
 				if _, err := s.client.Publish(wire.KindWatch, machine, 0, wire.Watch{On: true}); err != nil {
@@ -195,11 +205,14 @@ func (s *session) play(ctx context.Context, out *outputs) error {
 		}
 		return err
 	})
-	run(&tasks, func() error { return s.video.Run(s.client.Video(videoTrack)) })
+	run(&tasks, func() error { return s.video.Run(s.videoTrack()) })
 	run(&tasks, look.run)
 	tasks.Go(func() { s.consents(ctx) })
+	if s.second != nil {
+		tasks.Go(func() { s.upload(ctx) })
+	}
 	if s.sound != nil {
-		tasks.Go(func() { send.Audio(ctx, s.sound, s.client.Audio(audioTrack), s.log) })
+		tasks.Go(func() { send.Audio(ctx, s.sound, s.audioTrack(), s.log) })
 	}
 	if s.window != nil {
 		if err := s.window.Run(ctx); err != nil {

@@ -31,6 +31,15 @@ func Recipients(keys []string) ([]age.Recipient, error) {
 	return all, nil
 }
 
+// LockTo is Lock for recipients as age-keygen prints them.
+func LockTo(keys []string) (keyFile []byte, encrypt func([]byte) ([]byte, error), err error) {
+	to, err := Recipients(keys)
+	if err != nil {
+		return nil, nil, err
+	}
+	return Lock(to)
+}
+
 // Lock makes a case's key. keyFile is the key, encrypted to the recipients; encrypt makes pieces unreadable but to who
 // has it.
 func Lock(recipients []age.Recipient) (keyFile []byte, encrypt func([]byte) ([]byte, error), err error) {

@@ -22,6 +22,9 @@ type refusal struct {
 
 func (e refusal) Error() string { return e.text }
 
+// Refuse makes an error that is answered with that status, in its own words.
+func Refuse(status int, err error) error { return refusal{status, err.Error()} }
+
 func bad(format string, args ...any) error {
 	return refusal{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }

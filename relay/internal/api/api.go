@@ -70,6 +70,7 @@ type Config struct {
 	Rooms       Rooms
 	Invitations Invitations
 	Archive     Archive
+	Standbys    Standbys
 	Door        Door
 }
 
@@ -114,6 +115,8 @@ func routes() []route {
 		{"GET", "/rooms/{room}/lobby", auth.Moderate, false, listLobby},
 		{"POST", "/rooms/{room}/lobby/{participant}", auth.Moderate, false, answer},
 		{"GET", "/rooms/{room}/recordings", auth.Record, false, listRecordings},
+		{"GET", "/rooms/{room}/standbys/{case}", auth.Publish, false, hasStandby},
+		{"PATCH", "/rooms/{room}/standbys/{case}", auth.Publish, false, takeStandby},
 		{"GET", "/recordings", auth.Record, false, listRecordings},
 		{"GET", "/invitations", auth.Moderate, false, listInvitations},
 		{"POST", "/invitations", auth.Moderate, false, invite},

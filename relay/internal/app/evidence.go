@@ -16,11 +16,13 @@ import (
 
 // verify proves a case. It needs nothing but the case and the key.
 type verify struct {
-	Case      string `arg:"" type:"path" help:"The folder of a case, or its archive."`
-	Key       string `required:"" placeholder:"PUB" help:"The relay's public key, as seal-key prints it, or a file that holds it."`
-	Authority string `type:"path" placeholder:"PEM" help:"Root certificates of timestamp authorities that you trust."`
-	Identity  string `type:"path" placeholder:"FILE" help:"The age identity file of somebody who may read an encrypted case, to compare what is in it too."`
-	JSON      bool   `name:"json" help:"Print the report as JSON."`
+	Case      string   `arg:"" type:"path" help:"The folder of a case, or its archive."`
+	Key       string   `required:"" placeholder:"PUB" help:"The relay's public key, as seal-key prints it, or a file that holds it."`
+	Authority string   `type:"path" placeholder:"PEM" help:"Root certificates of timestamp authorities that you trust."`
+	Second    []string `type:"path" placeholder:"CASE" help:"The cases of second recorders of the session, to compare; by default those that lie beside the case."`
+	Alone     bool     `help:"Look at no second recorder's case."`
+	Identity  string   `type:"path" placeholder:"FILE" help:"The age identity file of somebody who may read an encrypted case, to compare what is in it too."`
+	JSON      bool     `name:"json" help:"Print the report as JSON."`
 }
 
 // errNotProven ends the program with 1; the report has said why.
@@ -41,17 +43,10 @@ func (c verify) run(stdout io.Writer) error {
 			return fmt.Errorf("--authority: %s holds no certificate in PEM", c.Authority)
 		}
 	}
-	if c.Identity != "" {
-		f, err := os.Open(c.Identity)
-		if err != nil {
-			return fmt.Errorf("--identity: %w", err)
-		}
-		cfg.Decrypt, err = vault.Unlock(c.Case, f)
-		if err := errors.Join(err, f.Close()); err != nil {
-			return err
-		}
+	if len(c.Second) == 0 && !c.Alone {
+		c.Second, _ = evidence.Beside(c.Case) // what is wrong with the case itself, the report says
 	}
-	report, err := evidence.Verify(c.Case, cfg)
+	report, err := evidence.VerifySession(c.Case, c.Second, cfg, c.unlock())
 	if err != nil {
 		return err
 	}
@@ -66,6 +61,21 @@ func (c verify) run(stdout io.Writer) error {
 		err = errNotProven
 	}
 	return err
+}
+
+// unlock is what decrypts cases; nil where no identity is given.
+func (c verify) unlock() evidence.Unlock {
+	if c.Identity == "" {
+		return nil
+	}
+	return func(path string) (evidence.Decrypt, error) {
+		f, err := os.Open(c.Identity)
+		if err != nil {
+			return nil, fmt.Errorf("--identity: %w", err)
+		}
+		decrypt, err := vault.Unlock(path, f)
+		return decrypt, errors.Join(err, f.Close())
+	}
 }
 
 // sealKey prints the public key.

@@ -54,6 +54,7 @@ type serve struct {
 	Claim      string        `name:"oidc-claim" default:"groups" help:"The claim whose values the section staff names."`
 	AuditMB    int           `name:"audit-megabytes" default:"100" help:"The size past which the audit log is put aside, as audit-TIME.jsonl, and begun anew; 0 for never. Nothing of it is deleted."`
 	EncryptTo  []string      `name:"encrypt-to" placeholder:"age1..." help:"Encrypt recordings to these age recipients; the relay itself cannot read them then."`
+	StandbyMB  int           `name:"standby-megabytes" default:"8192" help:"The most that one case of a second recorder may take."`
 	Profile    string        `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
 	Verbose    bool          `short:"v" help:"Log more."`
 
@@ -111,7 +112,7 @@ func (c serve) server(log *slog.Logger) (server.Config, error) {
 		Rooms: c.sections.rooms, Webhooks: c.sections.webhooks, PublicURL: c.PublicURL,
 		Staff:      staff.Config{Issuer: c.Issuer, ClientID: c.ClientID, Secret: c.Secret, Claim: c.Claim, Rules: c.sections.staff},
 		AuditBytes: int64(c.AuditMB) << 20,
-		Recording:  server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo},
+		Recording:  server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo, MaxStandby: int64(c.StandbyMB) << 20},
 		Limits:     server.Limits{JoinsPerMinute: c.Joins, RequestsPerMinute: c.Requests, MessagesPerSecond: c.Messages, Connections: c.Conns}}, nil
 }
 

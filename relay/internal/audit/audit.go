@@ -44,6 +44,7 @@ const (
 	CaseReleased   = "case released"
 	CaseDeleted    = "case deleted"
 	CaseExported   = "case exported"
+	CaseReceived   = "case received" // of a second recorder
 )
 
 // Event is one line. What is left empty is not written.

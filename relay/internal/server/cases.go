@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,7 +26,11 @@ type Recording struct {
 	Authority string
 	// EncryptTo are the age recipients that may read the cases; none leaves them readable on the relay's disk.
 	EncryptTo []string
+	// MaxStandby bounds the case of a second recorder, bytes; 0: 8 GiB.
+	MaxStandby int64
 }
+
+const usualStandby = 8 << 30
 
 // stampTime is how long an authority may take.
 const stampTime = 5 * time.Second
@@ -43,6 +48,8 @@ func (s *Server) openSeal() error {
 		}
 		s.lock = func() ([]byte, func([]byte) ([]byte, error), error) { return vault.Lock(to) }
 	}
+	s.cases = cases.Open(s.cfg.Data, s.seal, s.cfg.Now)
+	s.inbox = cases.NewInbox(s.cases, cmp.Or(s.cfg.Recording.MaxStandby, usualStandby))
 	s.recoverCases()
 	return nil
 }
@@ -125,11 +132,13 @@ const expireEvery = time.Hour
 func (s *Server) keepCases() {
 	tick := time.NewTicker(expireEvery)
 	defer tick.Stop()
-	store := cases.Open(s.cfg.Data, s.seal, s.cfg.Now)
 	for {
-		gone, err := store.Expire(func(room string) time.Duration { return s.cfg.Rooms.Of(room).Keep })
+		gone, err := s.cases.Expire(func(room string) time.Duration { return s.cfg.Rooms.Of(room).Keep })
 		if err != nil {
 			s.log.Error("old recordings are not all deleted", "error", err)
+		}
+		if err := s.inbox.Clean(); err != nil {
+			s.log.Error("what is left of uploads is not all deleted", "error", err)
 		}
 		for _, c := range gone {
 			s.note(audit.Event{What: audit.CaseDeleted, Room: c.Room, By: "relay", Reason: "its time is over", Detail: c.ID})

@@ -160,6 +160,10 @@ func TestREST(t *testing.T) {
 	if len(recordings.Recordings) != 1 || recordings.Recordings[0].Room != "hall" {
 		t.Errorf("recordings %+v", recordings)
 	}
+	field := c.as(relaytest.Token(t, s.Authority(), "field", "Tim"))
+	field.ask("GET", "/rooms/hall/standbys/CASE-OF-NOBODY", nil, 200, nil)
+	field.ask("GET", "/rooms/hall/standbys/a.b", nil, 400, nil)
+	field.ask("PATCH", "/rooms/hall/standbys/CASE-OF-NOBODY", nil, 400, nil)
 	c.ask("DELETE", tomAt, nil, 204, nil)
 	reaches(t, tom, client.Closed)
 	c.ask("DELETE", tomAt, nil, 404, nil)

@@ -19,6 +19,7 @@ import (
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
+	"sightline/relay/internal/cases"
 	"sightline/relay/internal/cert"
 	"sightline/relay/internal/cluster"
 	"sightline/relay/internal/config"
@@ -72,6 +73,8 @@ type Server struct {
 	audit    *audit.Log
 	seal     *seal.Seal
 	lock     func() ([]byte, func([]byte) ([]byte, error), error) // of a case; nil: cases are not encrypted
+	cases    *cases.Store
+	inbox    *cases.Inbox // of second recorders
 	bus      *bus.Bus
 	broker   *plant.Broker
 	hub      *plant.Hub
