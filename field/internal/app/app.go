@@ -13,14 +13,16 @@ import (
 
 	"sightline/field/internal/calibrate"
 	"sightline/field/internal/sheet"
+	"sightline/field/internal/standby"
 	"sightline/vision/opencv"
 )
 
 // commands is the command line: joining a session is what field does where no other command is named.
 type commands struct {
-	Join      Config            `cmd:"" default:"withargs" help:"Join a session: send the camera, keep the expert's marks on the machine (the default)."`
-	Sheet     sheet.Command     `cmd:"" help:"Print a board of tags for a machine, or a chessboard for a lens, as PDF."`
-	Calibrate calibrate.Command `cmd:"" help:"Find the lens of a camera from pictures of a printed chessboard."`
+	Join       Config            `cmd:"" default:"withargs" help:"Join a session: send the camera, keep the expert's marks on the machine (the default)."`
+	Sheet      sheet.Command     `cmd:"" help:"Print a board of tags for a machine, or a chessboard for a lens, as PDF."`
+	Recordings standby.Command   `cmd:"" help:"List the second recordings of this device, and give them to the relay."`
+	Calibrate  calibrate.Command `cmd:"" help:"Find the lens of a camera from pictures of a printed chessboard."`
 }
 
 // Config is the command line of joining a session.
@@ -85,6 +87,8 @@ func Run(ctx context.Context, args []string, stdout, stderr io.Writer, open Open
 	switch parsed.Command() {
 	case "sheet":
 		err = c.Sheet.Do(stdout, opencv.TagCells, time.Now())
+	case "recordings":
+		err = c.Recordings.Do(ctx, stdout, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	case "calibrate":
 		err = c.Calibrate.Do(ctx, stdout, slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: slog.LevelWarn})))
 	default:

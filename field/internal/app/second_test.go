@@ -6,12 +6,15 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +22,7 @@ import (
 	"testing"
 	"time"
 
+	"sightline/field/internal/standby"
 	"sightline/relay/evidence"
 )
 
@@ -283,6 +287,7 @@ func TestTheSecondRecorder(t *testing.T) {
 	wait(t, "pictures come again after the relay was killed", more(before+30))
 
 	field.kill()
+	halfway(t, kept, "http://"+listen, args[3])
 	field = runField(t, args...)
 	seconds := filepath.Join(data, "recordings", "hall", "*-second-*")
 	wait(t, "the case that was left open is with the relay", func() bool { found, _ := filepath.Glob(seconds); return len(found) == 1 })
@@ -299,6 +304,39 @@ func TestTheSecondRecorder(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkSession(t, filepath.Join(data, "recordings", "hall"), string(key))
+}
+
+// halfway gives the relay the first half of the case that was left open, so that the field has to go on with it.
+func halfway(t *testing.T, kept, url, token string) {
+	t.Helper()
+	s, err := standby.Open(kept, standby.Limits{Bytes: 1 << 40}, slog.New(slog.DiscardHandler), time.Now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.List()
+	if err != nil || len(all) != 1 {
+		t.Fatalf("%+v %v", all, err)
+	}
+	var packed bytes.Buffer
+	if err := evidence.Pack(all[0].Dir, &packed); err != nil {
+		t.Fatal(err)
+	}
+	size := packed.Len()
+	req, err := http.NewRequest(http.MethodPatch, url+"/api/v1/rooms/hall/standbys/"+all[0].ID, io.LimitReader(&packed, int64(size/2)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+token)
+	req.Header.Set("Upload-Offset", "0")
+	req.Header.Set("Upload-Length", strconv.Itoa(size))
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	if body, _ := io.ReadAll(answer.Body); answer.StatusCode != http.StatusOK || !bytes.Contains(body, []byte("false")) {
+		t.Errorf("%s %s", answer.Status, body)
+	}
 }
 
 var primaryName = regexp.MustCompile(`Z(-\d+)?$`)

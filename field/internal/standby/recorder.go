@@ -70,6 +70,7 @@ type running struct {
 	offset int64 // session time less the wall clock of this machine, µs
 	placed bool  // offset is known
 	headed time.Time
+	pruned time.Time
 
 	disk  sync.Mutex // held by who commits; never waited for with Recorder's mu
 	ended bool

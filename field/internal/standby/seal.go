@@ -11,6 +11,7 @@ import (
 const (
 	commitEvery = 500 * time.Millisecond
 	headEvery   = 10 * time.Second
+	pruneEvery  = 2 * time.Second
 )
 
 // seal commits and signs until Close.
@@ -56,7 +57,8 @@ func (r *Recorder) commit() {
 		err = c.Head()
 	}
 	free := int64(1)
-	if head {
+	if now.Sub(c.pruned) >= pruneEvery {
+		c.pruned = now
 		free = r.cfg.Store.Prune()
 	}
 	r.mu.Lock()

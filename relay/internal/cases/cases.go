@@ -34,6 +34,8 @@ type Case struct {
 	Length        time.Duration
 	Size          int64 // bytes
 	Hold          *Hold // nil: it may be deleted
+	// Standby is the participant whose second recorder wrote it; empty for the relay's own.
+	Standby string
 }
 
 // Store is the cases under a relay's data directory.
@@ -83,7 +85,7 @@ func (s *Store) read(dir string) (Case, error) {
 	if err != nil {
 		return c, err
 	}
-	c.ID, c.Room, c.Began = first.ID, first.Room, time.UnixMicro(first.SessionBegan+first.Start).UTC()
+	c.ID, c.Room, c.Standby, c.Began = first.ID, first.Room, first.Standby, time.UnixMicro(first.SessionBegan+first.Start).UTC()
 	if c.Hold, err = s.hold(c.ID); err != nil {
 		return c, err
 	}
