@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"sightline/vision/geom"
+	"sightline/vision/mapping"
 	"sightline/vision/solve"
 )
 
@@ -30,20 +31,43 @@ func (t *Tracker) remember(f *frame) {
 }
 
 // fadedFor is how long, in microseconds, a frame can be drawn on after its picture was let go: an expert
-// who freezes the picture takes his time. 400 features of 48 bytes are 0.6 MB for each second.
+// who freezes the picture takes his time. 400 features of 16 bytes are 0.2 MB for each second.
 const fadedFor = 30_000_000
 
-// fade keeps of a frame what was seen in it, without the picture: a mark drawn on it can still be placed
-// among the landmarks it saw, only no seeds can be sown.
+// faded is what is kept of a frame whose picture was let go: a mark drawn on it can still be placed among the
+// landmarks it saw, only nothing can be measured in it.
+type faded struct {
+	frame // without picture and features
+	seen  []fadedFeature
+}
+
+type fadedFeature struct {
+	id mapping.FeatureID
+	px [2]float32 // in pixels, to a ten-thousandth
+}
+
 func (t *Tracker) fade(f *frame) {
-	thin := *f
-	thin.grey, thin.picture, thin.features = nil, nil, slices.Clone(f.features) // without the room to grow
-	t.faded = append(t.faded, &thin)
+	thin := &faded{frame: *f, seen: make([]fadedFeature, len(f.features))}
+	thin.grey, thin.picture, thin.features = nil, nil, nil
+	for i, ft := range f.features {
+		thin.seen[i] = fadedFeature{ft.id, [2]float32{float32(ft.px[0]), float32(ft.px[1])}}
+	}
+	t.faded = append(t.faded, thin)
 	gone := 0
 	for t.faded[gone].captured < f.captured-fadedFor {
 		gone++
 	}
 	t.faded = slices.Delete(t.faded, 0, gone)
+}
+
+// recalled is a faded frame as a frame again, without a picture.
+func (t *Tracker) recalled(thin *faded) *frame {
+	f := thin.frame
+	for _, s := range thin.seen {
+		px := geom.Vec2{float64(s.px[0]), float64(s.px[1])}
+		f.features = append(f.features, feature{id: s.id, px: px, n: t.cam.Normalize(px)})
+	}
+	return &f
 }
 
 // dropPictures frees the prepared pictures that are not of the last two frames or of the newest key frames.
@@ -69,15 +93,14 @@ func (t *Tracker) dropPictures() {
 
 // find returns the frame of that name if it is still remembered.
 func (t *Tracker) find(captured int64) *frame {
-	byTime := func(f *frame, c int64) int { return cmp.Compare(f.captured, c) }
-	if i, ok := slices.BinarySearchFunc(t.history, captured, byTime); ok {
+	if i, ok := slices.BinarySearchFunc(t.history, captured, func(f *frame, c int64) int { return cmp.Compare(f.captured, c) }); ok {
 		return t.history[i]
 	}
 	if f := t.keep[captured]; f != nil {
 		return f
 	}
-	if i, ok := slices.BinarySearchFunc(t.faded, captured, byTime); ok {
-		return t.faded[i]
+	if i, ok := slices.BinarySearchFunc(t.faded, captured, func(f *faded, c int64) int { return cmp.Compare(f.captured, c) }); ok {
+		return t.recalled(t.faded[i])
 	}
 	return nil
 }

@@ -122,7 +122,7 @@ func (t *Tracker) takeSnapshot() {
 }
 
 // keptPictures bounds the pictures of key frames of all worlds.
-const keptPictures = 160
+const keptPictures = 130
 
 // letGo forgets the pictures of key frames that are no longer in their world, and the oldest of other
 // worlds where there are too many.
@@ -167,10 +167,11 @@ func (t *Tracker) relocateLast() {
 // moveTo takes what is remembered of worlds that have become part of this one along: frames, and marks.
 func (t *Tracker) moveTo(s *mapping.Snapshot) {
 	for _, m := range s.Moves {
-		for _, list := range [][]*frame{t.history, t.faded} {
-			for _, f := range list {
-				f.move(m, s)
-			}
+		for _, f := range t.history {
+			f.move(m, s)
+		}
+		for _, f := range t.faded {
+			f.move(m, s)
 		}
 		for _, f := range t.keep {
 			f.move(m, s)

@@ -71,7 +71,7 @@ type Tracker struct {
 	snapshot *mapping.Snapshot
 	last     *frame // the frame before this one
 	history  []*frame
-	faded    []*frame         // older than the history, without pictures
+	faded    []*faded         // older than the history, without pictures
 	keep     map[int64]*frame // key frames of the map, by capture time
 	answers  chan answer      // of the mapper, to where a picture was taken
 	asked    int64            // capture time of the last question
