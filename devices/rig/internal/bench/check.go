@@ -139,6 +139,10 @@ func playThrough(path string) (Recording, error) {
 // hold in 90 to 99 of 100 frames over many marks; of the demo's nine, one alone may take off eleven.
 const leastWithin = 0.85
 
+// mostWrong is the share of shown marks that may lie more than wrongPx off: a fifth of what one mark of nine adds that is
+// wrong all the time. The aim over many marks is a quarter of it.
+const mostWrong = 0.02
+
 // check lists what shows that the job did not really happen.
 func (r *Report) check(s *session, exact bool) {
 	fail := func(bad bool, format string, args ...any) {
@@ -165,6 +169,7 @@ func (r *Report) check(s *session, exact bool) {
 	if exact {
 		fail(r.Marks.Visible == 0, "no mark could be compared with the truth")
 		fail(r.Marks.Visible > 0 && r.Marks.WithinClaim < leastWithin, "only %.0f %% of the shown marks are within the error they claim", 100*r.Marks.WithinClaim)
+		fail(r.Marks.WrongShare > mostWrong, "%.1f %% of the shown marks are more than %d px from where they belong: they point at the wrong thing", 100*r.Marks.WrongShare, wrongPx)
 		fail(r.Marks.ShownShare < 0.3, "marks were shown in only %.0f %% of the frames they are visible in", 100*r.Marks.ShownShare)
 	}
 }
