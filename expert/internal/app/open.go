@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sightline/annotate"
+	"sightline/annotate/scene"
 	"sightline/annotate/typeset"
 	"sightline/expert/internal/deck"
 	"sightline/expert/internal/desk"
@@ -87,6 +88,14 @@ func (p *past) Tick() {}
 func (p *past) Handle(e desk.Event)                     { p.desk.Handle(e) }
 func (p *past) Resize(width, height int, scale float64) { p.desk.Resize(width, height, scale) }
 func (p *past) Render() (*image.RGBA, bool)             { return p.desk.Render() }
+
+// Sound is the deck's.
+func (p *past) Sound(latency time.Duration) io.Reader { return p.deck.Sound(latency) }
+
+// Deaf tells that nothing can be heard.
+func (p *past) Deaf(reason string) {
+	p.desk.Toast("No sound: this machine has no output for it ("+reason+")", scene.Warning)
+}
 
 // nobody edits the past.
 type nobody struct{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"image"
+	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -16,6 +17,7 @@ import (
 	"time"
 
 	"sightline/devices/media"
+	"sightline/expert/internal/deck"
 	"sightline/expert/internal/tape"
 	"sightline/relay/client"
 	"sightline/relay/wire"
@@ -169,6 +171,7 @@ func TestSoundOfAFilm(t *testing.T) {
 	compare(t, "flashes", truth, flashesOf(t, film), 0.010)
 	compare(t, "Tom's tones", tom1, onsets(t, film, tom.hertz), 0.030)
 	compare(t, "Eva's tones", eva1, onsets(t, film, eva.hertz), 0.030)
+	compare(t, "tones of Tom that open plays", tom1, heardOf(t, tp, tom.hertz), 0.030)
 }
 
 // compare wants what was found in a film, seconds, where it happened in truth. The first is left out: a tone that
@@ -220,21 +223,15 @@ func onsets(t *testing.T, film string, hertz float64) (out []float64) {
 		t.Fatal(err)
 	}
 	const window, hop = 240, 24
-	var power []float64
+	var loud []float64
 	most := 0.0
 	for from := 0; 2*(from+window) <= len(raw); from += hop {
-		re, im := 0.0, 0.0
-		for i := range window {
-			v := float64(int16(binary.LittleEndian.Uint16(raw[2*(from+i):])))
-			sin, cos := math.Sincos(2 * math.Pi * hertz * float64(i) / 48000)
-			re, im = re+v*cos, im+v*sin
-		}
-		power = append(power, re*re+im*im)
-		most = max(most, re*re+im*im)
+		now := power(raw[2*from:2*(from+window)], hertz)
+		loud, most = append(loud, now), max(most, now)
 	}
-	for i, quiet := 0, 0; i < len(power); i++ {
+	for i, quiet := 0, 0; i < len(loud); i++ {
 		switch {
-		case power[i] < most/10:
+		case loud[i] < most/10:
 			quiet++
 		case quiet > 48000/hop/4:
 			out = append(out, float64(i*hop+window)/48000) // the window's end has just reached it
@@ -262,4 +259,54 @@ func (r *relay) finish(t testing.TB, data string) (dir, key string) {
 		t.Fatal(err)
 	}
 	return cases[0], strings.TrimSpace(string(out))
+}
+
+// heardOf plays a tape for some seconds, as a sound output reads it, and returns when a tone begins, seconds from the
+// tape's start.
+func heardOf(t *testing.T, tp *tape.Tape, hertz float64) (out []float64) {
+	t.Helper()
+	clock := time.Unix(0, 0)
+	k := deck.New(tp, func() time.Time { return clock })
+	defer k.Close()
+	in := k.Sound(0)
+	k.GoTo(tp.Start)
+	p := make([]byte, 2*48*5) // 5 ms
+	quiet := 0
+	for range 200 * 7 {
+		if _, err := io.ReadFull(in, p); err != nil {
+			t.Fatal(err)
+		}
+		switch is := power(p, hertz) > 1e10; {
+		case is && !k.Playing():
+			t.Fatal("it sounds before it plays")
+		case is && quiet > 50:
+			out = append(out, float64(k.Position()-tp.Start)/1e6)
+			quiet = 0
+		case is:
+			quiet = 0
+		default:
+			quiet++
+		}
+		k.Play(true)
+		clock = clock.Add(5 * time.Millisecond)
+		k.Tick()
+	}
+	k.SetSpeed(4)
+	for range 100 {
+		if _, _ = io.ReadFull(in, p); power(p, hertz) != 0 {
+			t.Fatal("it sounds at four times its pace")
+		}
+	}
+	return out
+}
+
+// power is how loud a tone is in samples of 16 bit.
+func power(samples []byte, hertz float64) float64 {
+	re, im := 0.0, 0.0
+	for i := range len(samples) / 2 {
+		v := float64(int16(binary.LittleEndian.Uint16(samples[2*i:])))
+		sin, cos := math.Sincos(2 * math.Pi * hertz * float64(i) / 48000)
+		re, im = re+v*cos, im+v*sin
+	}
+	return re*re + im*im
 }

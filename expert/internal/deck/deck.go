@@ -24,6 +24,9 @@ type Deck struct {
 	speed    float64
 	last     time.Time // when the position was set last
 
+	heard    heard
+	speakers []*speaker // guarded by mu
+
 	wake    chan struct{}
 	changes chan struct{}
 	task    sync.WaitGroup
@@ -47,13 +50,15 @@ const kept = 256 << 20
 
 // New makes a deck that stands at the first picture. Close it afterwards; the tape is the caller's.
 func New(t *tape.Tape, now func() time.Time) *Deck {
-	d := &Deck{tape: t, now: now, speed: 1, wake: make(chan struct{}, 1), changes: make(chan struct{}, 1), position: t.Start, wanted: target{-1, -1}, of: target{-1, -1}}
+	d := &Deck{tape: t, now: now, speed: 1, wake: make(chan struct{}, 1), changes: make(chan struct{}, 1), position: t.Start,
+		wanted: target{-1, -1}, of: target{-1, -1}}
 	for _, c := range t.Cameras {
 		d.reels = append(d.reels, reel.New(t, c, kept))
 	}
 	if len(t.Cameras) > 0 && len(t.Cameras[0].Shots) > 0 {
 		d.position = t.Cameras[0].Shots[0].Session
 	}
+	d.hears()
 	d.task.Go(d.decode)
 	d.ask()
 	return d
@@ -70,7 +75,7 @@ func (d *Deck) Close() error {
 	d.signal(d.wake)
 	d.task.Wait()
 	d.frame.Release()
-	var err error
+	err := d.hush()
 	for _, r := range d.reels {
 		if cerr := r.Close(); err == nil {
 			err = cerr
@@ -115,6 +120,7 @@ func (d *Deck) Tick() {
 		d.ask()
 	}
 	d.last = now
+	d.hears()
 }
 
 // Position is the instant that is shown, session time in µs.
@@ -124,6 +130,7 @@ func (d *Deck) Position() int64 { return d.position }
 func (d *Deck) GoTo(session int64) {
 	d.position = max(d.tape.Start, min(session, d.tape.End))
 	d.last = d.now()
+	d.hears()
 	d.ask()
 }
 
@@ -136,17 +143,22 @@ func (d *Deck) Play(on bool) {
 		d.GoTo(d.tape.Start)
 	}
 	d.playing, d.last = on, d.now()
+	d.hears()
 }
 
 // Speed is how much faster than real time the deck plays.
 func (d *Deck) Speed() float64 { return d.speed }
 
 // SetSpeed sets it.
-func (d *Deck) SetSpeed(s float64) { d.speed = s }
+func (d *Deck) SetSpeed(s float64) {
+	d.speed = s
+	d.hears()
+}
 
 // Step stops and goes some frames on, or back.
 func (d *Deck) Step(frames int) {
 	d.playing = false
+	d.hears()
 	if len(d.reels) == 0 {
 		return
 	}

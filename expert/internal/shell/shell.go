@@ -1,5 +1,5 @@
 // Package shell is the window: it shows a picture that others draw and tells them of mouse and keys. It
-// is the expert's only importer of ebiten.
+// is the expert's only importer of ebiten, and of oto, which plays sound.
 package shell
 
 import (
@@ -39,7 +39,12 @@ func Run(ctx context.Context, title string, width, height int, s Surface) error 
 	ebiten.SetScreenClearedEveryFrame(false)
 	ebiten.SetRunnableOnUnfocused(true)
 	ebiten.SetTPS(ebiten.SyncWithFPS)
-	err := ebiten.RunGameWithOptions(&window{ctx: ctx, surface: s}, &ebiten.RunGameOptions{InitUnfocused: false, X11ClassName: "Sightline", X11InstanceName: "expert"})
+	w := &window{ctx: ctx, surface: s}
+	if v, ok := s.(Voice); ok {
+		w.speaker = listen(v)
+		defer w.speaker.close()
+	}
+	err := ebiten.RunGameWithOptions(w, &ebiten.RunGameOptions{InitUnfocused: false, X11ClassName: "Sightline", X11InstanceName: "expert"})
 	if err != nil && !errors.Is(err, ebiten.Termination) {
 		return fmt.Errorf("the window cannot be opened: %w; --headless works without a display", err)
 	}
@@ -50,6 +55,7 @@ func Run(ctx context.Context, title string, width, height int, s Surface) error 
 type window struct {
 	ctx     context.Context
 	surface Surface
+	speaker *speaker
 	image   *ebiten.Image
 	width   int
 	height  int
@@ -89,6 +95,7 @@ func (w *window) Update() error {
 	} else {
 		w.surface.Wait(quick)
 	}
+	w.speaker.check()
 	w.surface.Tick()
 	x, y := ebiten.CursorPosition()
 	if at := (geom.Vec2{float64(x) + 0.5, float64(y) + 0.5}); at != w.mouse {

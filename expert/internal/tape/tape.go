@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 
 	"sightline/annotate"
 	"sightline/annotate/replica"
@@ -16,7 +17,7 @@ import (
 	"sightline/relay/wire"
 )
 
-// Tape is an opened case. One goroutine uses it.
+// Tape is an opened case. One goroutine uses it, but for Data.
 type Tape struct {
 	About    evidence.About
 	Manifest evidence.Manifest
@@ -31,6 +32,7 @@ type Tape struct {
 	Stays   []Stay    // who was there, by when they came
 	Moments []Moment  // all that happened, by time
 
+	reading  sync.Mutex // of the case's files
 	file     *evidence.Case
 	edits    []wire.Envelope // marks and anchors, by time
 	shots    []wire.Envelope // snapshots that were taken
@@ -201,8 +203,10 @@ func (c *Camera) Key(i int) int {
 	return i
 }
 
-// Data returns a frame as its decoder takes it.
+// Data returns a frame as its decoder takes it. It is safe for use by several goroutines, beside all else.
 func (t *Tape) Data(files []evidence.TrackFile, s Shot) ([]byte, error) {
+	t.reading.Lock()
+	defer t.reading.Unlock()
 	return t.file.Data(files[s.File].Track, s.Frame)
 }
 

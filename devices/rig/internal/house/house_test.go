@@ -36,6 +36,7 @@ var edges = []edge{
 	{"github.com/pion/mediadevices", []string{"devices/media"}, "drivers and codecs are cgo and have one home"},
 	{"github.com/eclipse/paho.mqtt.golang", []string{"devices/mqtt"}, "topics and payloads are read in one place"},
 	{"github.com/hajimehoshi/ebiten/v2", []string{"field/internal/shell", "expert/internal/shell"}, "a window is a shell: what it shows can be tested without one"},
+	{"github.com/ebitengine/oto", []string{"expert/internal/shell"}, "a window is a shell: what it plays can be tested without one"},
 	{"github.com/ebitenui/ebitenui", []string{"field/internal/shell", "expert/internal/shell"}, "widgets belong to the window"},
 	{"github.com/pion/webrtc", []string{"relay"}, "who takes part speaks through relay/client"},
 	{"github.com/pion/rtp", []string{"relay"}, "packets end at relay/client"},
