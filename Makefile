@@ -12,6 +12,9 @@ RUN_PACKAGES := xvfb libgl1-mesa-dri ffmpeg mosquitto chromium poppler-utils
 PACKAGES     := $(BUILD_PACKAGES) $(RUN_PACKAGES)
 SUDO         := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
+# A real S3 server for the tests of the store of recordings; without it they are skipped.
+VERSITYGW := github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.0
 
 # The demo: make demo SOURCE=file:PATH, SOURCE=seq:DIR; FOR is its length.
@@ -24,7 +27,7 @@ VISION ?=
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record bench-export bench-scrub tamper crash cluster growth lint clean
+.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record bench-export bench-scrub tamper crash s3 cluster growth lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -91,6 +94,9 @@ tamper: deps ## Change recorded cases in 12,000 random ways; all must be found, 
 
 crash: deps ## Kill a recording relay at 200 random moments, and prove each case up to its end
 	CGO_ENABLED=0 go test ./relay/internal/server -run Crash -crash 200 -parallel 6 -timeout 60m -v | grep -v level=
+
+s3: ## Build a real S3 server into .cache/bin, for the tests of the store of recordings
+	GOFLAGS= GOBIN=$(CURDIR)/.cache/bin go install $(VERSITYGW)
 
 cluster: deps ## Kill each of three NATS servers and three relays in turn, with people at work in their rooms
 	CGO_ENABLED=0 go test ./relay/internal/cluster -run Chaos -chaos -timeout 10m -v | grep -v level=

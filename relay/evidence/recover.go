@@ -130,18 +130,24 @@ const tail = 64 << 10
 
 // Ended says whether a case is closed, from the last lines of its chain alone.
 func Ended(dir string) (bool, error) {
+	ended, _, err := State(dir)
+	return ended, err
+}
+
+// State is Ended, and says besides whether the contents of the case were deleted.
+func State(dir string) (ended, deleted bool, err error) {
 	f, err := os.Open(filepath.Join(dir, ChainFile))
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return false, err
+		return false, false, err
 	}
 	data := make([]byte, min(info.Size(), tail))
 	if _, err := f.ReadAt(data, info.Size()-int64(len(data))); err != nil {
-		return false, err
+		return false, false, err
 	}
 	closing, stamped, after := 0, false, false
 	for line := range bytes.SplitAfterSeq(data, []byte("\n")) {
@@ -157,14 +163,15 @@ func Ended(dir string) (bool, error) {
 			closing, stamped = 1, r.Stamped
 		} else if closing > 0 {
 			closing++
-			after = after || r.Kind == KindDeleted || r.Kind == KindReceived
+			after = after || r.Kind == KindReceived
+			deleted = deleted || r.Kind == KindDeleted
 		}
 	}
 	switch {
-	case after:
-		return true, nil
+	case after, deleted:
+		return true, deleted, nil
 	case stamped:
-		return closing == 6, nil
+		return closing == 6, false, nil
 	}
-	return closing == 3, nil
+	return closing == 3, false, nil
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -99,22 +100,37 @@ func listCases(data string, stdout io.Writer) error {
 	}
 	missing := 0
 	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "case\tstate\troom\tbegan\tlength\tMB\thold")
+	fmt.Fprintln(t, "case\tstate\troom\tbegan\tlength\tMB\twhere\thold")
 	for _, c := range all {
 		if c.State == cases.Missing {
 			missing++
-			fmt.Fprintf(t, "%s\t%s\t\t\t\t\t\n", c.ID, c.State)
+			fmt.Fprintf(t, "%s\t%s\t\t\t\t\t\t\n", c.ID, c.State)
 			continue
 		}
 		hold := ""
 		if c.Hold != nil {
 			hold = c.Hold.Why
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.1f\t%s\n", c.ID, c.State, c.Room, c.Began.Format("2006-01-02 15:04:05Z"), c.Length.Round(time.Second), float64(c.Size)/1e6, hold)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.1f\t%s\t%s\n", c.ID, c.State, c.Room, c.Began.Format("2006-01-02 15:04:05Z"), c.Length.Round(time.Second), float64(c.Size)/1e6, where(c), hold)
 	}
 	err = t.Flush()
 	if missing > 0 {
 		err = errors.Join(err, fmt.Errorf("%d case(s) are in the transparency log and not on the disk: they were taken away, or moved, without relay cases delete", missing))
 	}
 	return err
+}
+
+// where says who recorded a case, and where it is.
+func where(c cases.Case) string {
+	var words []string
+	if c.Standby != "" {
+		words = append(words, "second recorder's")
+	}
+	if c.Local && c.State == cases.Closed {
+		words = append(words, "on disk")
+	}
+	if c.Stored != nil {
+		words = append(words, "in store")
+	}
+	return strings.Join(words, ", ")
 }

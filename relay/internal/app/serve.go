@@ -13,6 +13,7 @@ import (
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/cert"
 	"sightline/relay/internal/config"
+	"sightline/relay/internal/s3"
 	"sightline/relay/internal/server"
 	"sightline/relay/internal/staff"
 )
@@ -54,6 +55,14 @@ type serve struct {
 	Claim      string        `name:"oidc-claim" default:"groups" help:"The claim whose values the section staff names."`
 	AuditMB    int           `name:"audit-megabytes" default:"100" help:"The size past which the audit log is put aside, as audit-TIME.jsonl, and begun anew; 0 for never. Nothing of it is deleted."`
 	EncryptTo  []string      `name:"encrypt-to" placeholder:"age1..." help:"Encrypt recordings to these age recipients; the relay itself cannot read them then."`
+	CaseStore  string        `default:"nats" enum:"nats,s3,none" help:"Where finished recordings are put: into the object store of NATS, into a bucket of S3, or nowhere."`
+	CaseLocal  time.Duration `default:"168h" help:"How long they stay in the data directory after that."`
+	S3Endpoint string        `name:"s3-endpoint" placeholder:"https://HOST" help:"The S3 server."`
+	S3Bucket   string        `name:"s3-bucket" placeholder:"NAME" help:"The bucket, which must be there."`
+	S3Prefix   string        `name:"s3-prefix" placeholder:"sightline/" help:"What the names of objects begin with."`
+	S3Region   string        `name:"s3-region" placeholder:"REGION" help:"Its region, where it has one."`
+	S3Key      string        `name:"s3-access-key" placeholder:"KEY" help:"As the server has given it."`
+	S3Secret   string        `name:"s3-secret-key" placeholder:"SECRET" help:"As the server has given it; best in the environment or in a file that only the relay reads."`
 	StandbyMB  int           `name:"standby-megabytes" default:"8192" help:"The most that one case of a second recorder may take."`
 	Profile    string        `placeholder:"127.0.0.1:PORT" help:"Serve the Go profiler, to this machine only."`
 	Verbose    bool          `short:"v" help:"Log more."`
@@ -112,8 +121,9 @@ func (c serve) server(log *slog.Logger) (server.Config, error) {
 		Rooms: c.sections.rooms, Webhooks: c.sections.webhooks, PublicURL: c.PublicURL,
 		Staff:      staff.Config{Issuer: c.Issuer, ClientID: c.ClientID, Secret: c.Secret, Claim: c.Claim, Rules: c.sections.staff},
 		AuditBytes: int64(c.AuditMB) << 20,
-		Recording:  server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo, MaxStandby: int64(c.StandbyMB) << 20},
-		Limits:     server.Limits{JoinsPerMinute: c.Joins, RequestsPerMinute: c.Requests, MessagesPerSecond: c.Messages, Connections: c.Conns}}, nil
+		Recording: server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo, MaxStandby: int64(c.StandbyMB) << 20, Store: c.CaseStore, Local: c.CaseLocal,
+			S3: s3.Config{Endpoint: c.S3Endpoint, Bucket: c.S3Bucket, Prefix: c.S3Prefix, Region: c.S3Region, Key: c.S3Key, Secret: c.S3Secret}},
+		Limits: server.Limits{JoinsPerMinute: c.Joins, RequestsPerMinute: c.Requests, MessagesPerSecond: c.Messages, Connections: c.Conns}}, nil
 }
 
 // backbone is the NATS that the relay uses.

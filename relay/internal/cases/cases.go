@@ -36,6 +36,10 @@ type Case struct {
 	Hold          *Hold // nil: it may be deleted
 	// Standby is the participant whose second recorder wrote it; empty for the relay's own.
 	Standby string
+	Session int64 // when the session began, µs since the Unix epoch
+	// Local says that its contents are on the relay's disk, and Stored that it is in the object store; nil: it is not.
+	Local  bool
+	Stored *Stored
 }
 
 // Store is the cases under a relay's data directory.
@@ -48,24 +52,35 @@ type Store struct {
 // Open opens the cases under a data directory.
 func Open(data string, s *seal.Seal, now func() time.Time) *Store { return &Store{data, s, now} }
 
-// List returns all cases: those that are there, and those that the transparency log knows and are not. Sorted by when
-// they began; missing ones last.
-func (s *Store) List() ([]Case, error) {
+// local returns the cases whose chain is on the relay's disk, by when they began.
+func (s *Store) local() ([]Case, error) {
 	chains, err := filepath.Glob(filepath.Join(s.data, "recordings", "*", "*", evidence.ChainFile))
 	if err != nil {
 		return nil, err
 	}
 	var all []Case
-	known := map[string]bool{}
 	for _, chain := range chains {
 		c, err := s.read(filepath.Dir(chain))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", filepath.Dir(chain), err)
 		}
-		known[c.ID] = true
 		all = append(all, c)
 	}
 	slices.SortFunc(all, func(a, b Case) int { return a.Began.Compare(b.Began) })
+	return all, nil
+}
+
+// List returns all cases: those that are there, and those that the transparency log knows and are not. Sorted by when
+// they began; missing ones last.
+func (s *Store) List() ([]Case, error) {
+	all, err := s.local()
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]bool{}
+	for _, c := range all {
+		known[c.ID] = true
+	}
 	err = s.seal.Entries(func(_ int64, signed string) error {
 		text, _, _ := strings.Cut(signed, "\n\n")
 		head, err := evidence.ParseHead(text + "\n")
@@ -86,10 +101,14 @@ func (s *Store) read(dir string) (Case, error) {
 		return c, err
 	}
 	c.ID, c.Room, c.Standby, c.Began = first.ID, first.Room, first.Standby, time.UnixMicro(first.SessionBegan+first.Start).UTC()
+	c.Session = first.SessionBegan
 	if c.Hold, err = s.hold(c.ID); err != nil {
 		return c, err
 	}
-	ended, err := evidence.Ended(dir)
+	if c.Stored, err = s.readStored(c.ID); err != nil {
+		return c, err
+	}
+	ended, deleted, err := evidence.State(dir)
 	if err != nil {
 		return c, err
 	}
@@ -102,16 +121,20 @@ func (s *Store) read(dir string) (Case, error) {
 	if !ended || err != nil {
 		return c, err
 	}
+	if deleted {
+		c.State, c.Local = Deleted, true // all that there is of it
+		return c, nil
+	}
 	data, err := os.ReadFile(filepath.Join(dir, evidence.ManifestFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		c.State = Deleted
+	if errors.Is(err, fs.ErrNotExist) && c.Stored != nil {
+		c.State, c.Length, c.Size = Closed, c.Stored.Length, c.Stored.Size
 		return c, nil
 	}
 	var m evidence.Manifest
 	if err == nil {
 		err = json.Unmarshal(data, &m)
 	}
-	c.State, c.Length = Closed, time.Duration(m.To-m.Case.Start)*time.Microsecond
+	c.State, c.Local, c.Length = Closed, true, time.Duration(m.To-m.Case.Start)*time.Microsecond
 	return c, err
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"sightline/relay/evidence"
@@ -71,7 +72,47 @@ func (s *Store) Delete(id, who, why string) error {
 	if c.Hold != nil {
 		return fmt.Errorf("case %s must be kept: %s (%s, %s); release it first", id, c.Hold.Why, c.Hold.Who, c.Hold.UTC.Format(time.DateOnly))
 	}
-	return evidence.Delete(c.Dir, s.config(), who, why)
+	seconds, err := s.seconds(c)
+	if err != nil {
+		return err
+	}
+	for _, o := range append(seconds, c) {
+		if err := evidence.Delete(o.Dir, s.config(), who, why); err != nil {
+			return fmt.Errorf("case %s: %w", o.ID, err)
+		}
+	}
+	return nil
+}
+
+// seconds returns the second recorders' cases that tell of what a case of the relay tells of. They go with it; one that
+// must be kept holds it.
+func (s *Store) seconds(c Case) ([]Case, error) {
+	if c.Standby != "" {
+		return nil, nil
+	}
+	all, err := s.local()
+	if err != nil {
+		return nil, err
+	}
+	var found []Case
+	for _, o := range all {
+		overlap := o.Began.Before(c.Began.Add(c.Length)) && c.Began.Before(o.Began.Add(o.Length))
+		if o.Standby == "" || o.State != Closed || o.Room != c.Room || o.Session != c.Session || !overlap {
+			continue
+		}
+		if o.Hold != nil {
+			return nil, fmt.Errorf("case %s of a second recorder, of the same time, must be kept: %s (%s); release it first", o.ID, o.Hold.Why, o.Hold.Who)
+		}
+		found = append(found, o)
+	}
+	return found, nil
+}
+
+// held says whether a case of the same session must be kept: then its second recorders' cases must be, too.
+func held(c Case, all []Case) bool {
+	return slices.ContainsFunc(all, func(o Case) bool {
+		return o.Hold != nil && (o.ID == c.ID || o.Room == c.Room && o.Session == c.Session && (c.Standby != "" || o.Standby != ""))
+	})
 }
 
 func (s *Store) config() evidence.WriterConfig {
@@ -84,7 +125,7 @@ func (s *Store) Expire(keep func(room string) time.Duration) (gone []Case, err e
 	all, err := s.List()
 	for _, c := range all {
 		limit := keep(c.Room)
-		if c.State != Closed || c.Hold != nil || limit <= 0 || s.now().Sub(c.Began.Add(c.Length)) < limit {
+		if c.State != Closed || held(c, all) || limit <= 0 || s.now().Sub(c.Began.Add(c.Length)) < limit {
 			continue
 		}
 		if e := evidence.Delete(c.Dir, s.config(), "relay", fmt.Sprintf("recordings of this room are kept for %s", limit)); e != nil {

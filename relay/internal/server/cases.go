@@ -17,6 +17,7 @@ import (
 	"sightline/relay/internal/cases"
 	"sightline/relay/internal/config"
 	"sightline/relay/internal/record"
+	"sightline/relay/internal/s3"
 	"sightline/relay/wire"
 )
 
@@ -26,11 +27,26 @@ type Recording struct {
 	Authority string
 	// EncryptTo are the age recipients that may read the cases; none leaves them readable on the relay's disk.
 	EncryptTo []string
+	// Store is where finished cases are put: NATS (the default), S3 or None.
+	Store string
+	S3    s3.Config
+	// Local is for how long a case stays on this disk after it is in the store; 0: a week.
+	Local time.Duration
 	// MaxStandby bounds the case of a second recorder, bytes; 0: 8 GiB.
 	MaxStandby int64
 }
 
-const usualStandby = 8 << 30
+// The stores of finished cases.
+const (
+	StoreNATS = "nats"
+	StoreS3   = "s3"
+	StoreNone = "none"
+)
+
+const (
+	usualStandby = 8 << 30
+	usualLocal   = 7 * 24 * time.Hour
+)
 
 // stampTime is how long an authority may take.
 const stampTime = 5 * time.Second
@@ -111,8 +127,44 @@ func (s *Server) beginRecording(o *openRoom) {
 		o.Report(record.KindFault, "start", record.Fault{Text: fmt.Sprintf("this session is not recorded: %v", err)})
 		return
 	}
+	if f := s.store.Load(); f != nil && !f.Over {
+		o.Report(record.KindFault, "store", *f)
+	}
 	s.note(audit.Event{What: audit.RecordingBegan, Room: o.Name(), Detail: o.recording.Dir()})
 	s.log.Info("room is open", "room", o.Name(), "recording", o.recording.Dir())
+}
+
+// openStore opens the store of finished cases, and begins to bring them there.
+func (s *Server) openStore(ctx context.Context) (err error) {
+	r := s.cfg.Recording
+	s.nudge = make(chan struct{}, 1)
+	switch r.Store {
+	case StoreNone:
+		return nil
+	case StoreS3:
+		if s.objects, err = s3.Open(r.S3); err != nil {
+			return config.Bad("s3-endpoint", err)
+		}
+	default:
+		if s.objects, err = s.bus.OpenObjects(ctx, "cases"); err != nil {
+			return config.Bad(either(s.cfg.NATS.URL != "", "nats", "data"), err)
+		}
+	}
+	k := &cases.Keeper{Store: s.cases, Objects: s.objects, Local: cmp.Or(r.Local, usualLocal), Log: s.log, Tell: s.storeFault}
+	s.conns.Go(func() { k.Run(s.ctx, s.nudge) })
+	return nil
+}
+
+// storeFault tells the people in all rooms that finished recordings cannot be put away, and when they can again.
+func (s *Server) storeFault(why string) {
+	f := record.Fault{Text: "the store of finished recordings takes them again", Over: true}
+	if why != "" {
+		f = record.Fault{Text: "the recording goes on, on the relay's disk; finished recordings cannot be put into their store for now: " + why}
+	}
+	s.store.Store(&f)
+	for _, o := range s.rooms.all() {
+		o.Report(record.KindFault, "store", f)
+	}
 }
 
 // endRecording closes the case of a room.
@@ -123,6 +175,15 @@ func (s *Server) endRecording(o *openRoom) {
 	o.recording.Close()
 	s.note(audit.Event{What: audit.RecordingEnded, Room: o.Name(), Detail: o.recording.Dir()})
 	s.sealed(o.Name(), o.recording.Dir())
+	s.keepNow()
+}
+
+// keepNow has finished cases put away now.
+func (s *Server) keepNow() {
+	select {
+	case s.nudge <- struct{}{}:
+	default:
+	}
 }
 
 // expireEvery is how often old recordings are looked for.

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"sightline/relay/evidence/seal"
@@ -28,6 +29,7 @@ import (
 	"sightline/relay/internal/plant"
 	"sightline/relay/internal/policy"
 	"sightline/relay/internal/port"
+	"sightline/relay/internal/record"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/internal/staff"
 	"sightline/relay/internal/webhook"
@@ -74,7 +76,10 @@ type Server struct {
 	seal     *seal.Seal
 	lock     func() ([]byte, func([]byte) ([]byte, error), error) // of a case; nil: cases are not encrypted
 	cases    *cases.Store
-	inbox    *cases.Inbox // of second recorders
+	inbox    *cases.Inbox                 // of second recorders
+	objects  cases.Objects                // where finished cases are put; nil: nowhere
+	store    atomic.Pointer[record.Fault] // what the rooms were told of it
+	nudge    chan struct{}                // there is a case to put away
 	bus      *bus.Bus
 	broker   *plant.Broker
 	hub      *plant.Hub
@@ -189,6 +194,9 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	if s.bus, err = bus.Open(ctx, filepath.Join(s.cfg.Data, "nats"), s.cfg.NATS); err != nil {
 		return config.Bad(either(s.cfg.NATS.URL != "", "nats", "data"), err)
+	}
+	if err := s.openStore(ctx); err != nil {
+		return err
 	}
 	if err := s.openHooks(ctx); err != nil {
 		return config.Bad(either(s.cfg.NATS.URL != "", "nats", "data"), err)

@@ -30,6 +30,7 @@ func (s *Server) TakeStandby(ctx context.Context, room, id string, offset, lengt
 		e := by.Event(audit.CaseReceived, room)
 		e.Detail = id + " in " + dir
 		s.note(e)
+		s.keepNow()
 		s.log.Info("a second recorder's case is here", "room", room, "case", id, "dir", dir)
 		return true, nil
 	case err == nil:

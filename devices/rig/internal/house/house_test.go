@@ -50,6 +50,7 @@ var edges = []edge{
 	{"github.com/skip2/go-qrcode", []string{"expert/internal/report"}, "what is printed is drawn in one place of each program"},
 	{"golang.org/x/mod", []string{"relay/evidence"}, "what is signed and proven has one home"},
 	{"github.com/digitorus/timestamp", []string{"relay/evidence"}, "what is signed and proven has one home"},
+	{"github.com/minio/minio-go", []string{"relay/internal/s3"}, "a bucket is one of two stores, and the others do not know which"},
 	{"filippo.io/age", []string{"relay/evidence/vault"}, "the keys of cases have one home"},
 	{"github.com/mochi-mqtt", []string{"relay/internal", "devices/mqtt"}, "the embedded broker is the relay's"},
 }
