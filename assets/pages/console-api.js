@@ -14,6 +14,18 @@ const api = {
     if (!r.ok) throw Object.assign(new Error(answer.detail || r.statusText), {status: r.status});
     return answer;
   },
+  // save takes a file away. A browser that can writes it to the disk as it comes; another keeps it in memory until all
+  // of it is there.
+  async save(path, name) {
+    const to = window.showSaveFilePicker ? await (await window.showSaveFilePicker({suggestedName: name})).createWritable() : null;
+    const r = await fetch("api/v1" + path, {headers: {Authorization: "Bearer " + this.token, "Sightline-Page": "console"}});
+    if (!r.ok) throw new Error((await r.json().catch(() => ({}))).detail || r.statusText);
+    if (to) return r.body.pipeTo(to);
+    const url = URL.createObjectURL(await r.blob());
+    h("a", {href: url, download: name}).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    return null;
+  },
   get(path) { return this.ask("GET", path); },
 };
 

@@ -6,7 +6,7 @@ class Invitations {
     this.act = act;
     this.made = h("p", {class: "link-made", hidden: true});
     this.rows = h("div");
-    const rights = ["publish", "draw", "record", "moderate"].filter(r => ["publish", "draw"].includes(r) || me.rights.includes(r));
+    const rights = ["publish", "draw", "record", "play", "export", "hold", "delete", "moderate"].filter(r => ["publish", "draw"].includes(r) || me.rights.includes(r));
     this.form = h("form", {class: "line", onsubmit: e => { e.preventDefault(); this.make(); }},
       h("label", {}, "Room", h("input", {name: "room", required: true, pattern: "[A-Za-z0-9_\\-]{1,64}", value: me.room === "*" ? null : me.room, readonly: me.room !== "*"})),
       h("label", {}, "Name", h("input", {name: "name", required: true, maxlength: 100})),
@@ -41,18 +41,45 @@ class Invitations {
 }
 
 class Recordings {
-  constructor() {
+  constructor(me, act) {
+    this.me = me;
+    this.act = act;
+    this.verdicts = {}; // by case
     this.rows = h("div", {class: "card"});
     document.getElementById("recordings").append(this.rows);
   }
 
   async refresh() {
-    const {recordings} = await api.get("/recordings");
-    recordings.sort((a, b) => b.began.localeCompare(a.began));
-    redraw(this.rows, recordings, () => table(["Room", "Recording", "Began", "Size", ""], recordings.map(r => [
-      r.room, r.name, time(r.began), h("td", {class: "number"}, bytes(r.bytes)),
-      r.closed ? h("span", {class: "good"}, "closed") : h("span", {class: "warn"}, "open")]), "Nothing was recorded yet."));
+    const {cases} = await api.get("/cases");
+    cases.sort((a, b) => b.began.localeCompare(a.began));
+    redraw(this.rows, [cases, this.verdicts], () => table(["Room", "Case", "Began", "Length", "Size", "State", "Verdict", ""], cases.map(c => [
+      c.room, h("td", {}, c.id, c.standby ? h("span", {class: "quiet"}, " second recorder") : ""), time(c.began),
+      h("td", {class: "number"}, c.seconds ? Math.round(c.seconds) + " s" : ""), h("td", {class: "number"}, bytes(c.bytes)),
+      h("td", {}, h("span", {class: c.state === "recording" ? "warn" : ""}, c.state), c.hold ? h("span", {class: "quiet", title: c.hold.why}, " held by " + c.hold.who) : ""),
+      this.verdict(c), h("td", {}, this.buttons(c))]), "Nothing was recorded yet."));
   }
+
+  // verdict shows what is proven of a case, or offers to prove it.
+  verdict(c) {
+    const v = this.verdicts[c.id];
+    if (v) return h("td", {class: v.proven ? "good" : "warn", title: v.remarks.join("\n")}, v.proven ? "proven" : v.faults.map(f => `${f.kind}: ${f.place}: ${f.text}`).join("; "));
+    if (c.state !== "closed" || !this.may("play")) return h("td", {});
+    return h("td", {}, h("button", {onclick: () => this.act(async () => { this.verdicts[c.id] = await api.get(this.path(c) + "/verdict"); })}, "Prove"));
+  }
+
+  buttons(c) {
+    const path = this.path(c), why = text => prompt(text);
+    const change = (method, at, text) => () => { const w = why(text); if (w) this.act(() => api.ask(method, at, {why: w})); };
+    return [
+      c.state === "closed" && this.may("export") && h("button", {onclick: () => this.act(() => api.save(path + "/export", `${c.room}-${c.id}.zip`))}, "Download"),
+      c.state !== "deleted" && this.may("hold") && (c.hold ? h("button", {onclick: () => this.act(() => api.ask("DELETE", path + "/hold"))}, "Release")
+        : h("button", {onclick: change("PUT", path + "/hold", "Why must this recording be kept?")}, "Hold")),
+      c.state === "closed" && !c.hold && this.may("delete") && h("button", {class: "danger", onclick: change("DELETE", path, "Why is this recording deleted?")}, "Delete"),
+    ].filter(Boolean);
+  }
+
+  may(right) { return this.me.rights.includes(right); }
+  path(c) { return "/cases/" + encodeURIComponent(c.id); }
 }
 
 class AuditLog {

@@ -34,7 +34,7 @@ async function enter() {
   $("who").textContent = me.name + (me.room === "*" ? "" : ", room " + me.room);
   add("rooms", new Rooms(me, act));
   if (me.rights.includes("moderate")) add("invitations", new Invitations(me, act));
-  if (me.rights.includes("record")) add("recordings", new Recordings());
+  if (me.rights.includes("record")) add("recordings", new Recordings(me, act));
   if (me.rights.includes("audit")) add("audit", new AuditLog());
   show(tabs[0]);
   return true;

@@ -42,7 +42,6 @@ type Invitations interface {
 
 // Archive is what has been written down.
 type Archive interface {
-	Recordings(room string) ([]Recording, error) // of all rooms where room is empty
 	Audit(last int, of func(audit.Event) bool) ([]audit.Event, error)
 }
 
@@ -54,16 +53,6 @@ type Door interface {
 	PublicURL(r *http.Request) string // where participants reach the relay
 }
 
-// Recording is one recording of a room, on the relay's disk.
-type Recording struct {
-	Room  string    `json:"room"`
-	Name  string    `json:"name"`
-	Began time.Time `json:"began"`
-	Bytes int64     `json:"bytes"`
-	// Closed says that it has ended and was closed in order.
-	Closed bool `json:"closed"`
-}
-
 // Config is what the API needs. All must be set.
 type Config struct {
 	Moderator   Moderator
@@ -71,6 +60,8 @@ type Config struct {
 	Invitations Invitations
 	Archive     Archive
 	Standbys    Standbys
+	Cases       Cases
+	CaseKeeper  CaseKeeper
 	Door        Door
 }
 
@@ -114,10 +105,16 @@ func routes() []route {
 		{"PUT", "/rooms/{room}/lock", auth.Moderate, false, lock},
 		{"GET", "/rooms/{room}/lobby", auth.Moderate, false, listLobby},
 		{"POST", "/rooms/{room}/lobby/{participant}", auth.Moderate, false, answer},
-		{"GET", "/rooms/{room}/recordings", auth.Record, false, listRecordings},
 		{"GET", "/rooms/{room}/standbys/{case}", auth.Publish, false, hasStandby},
 		{"PATCH", "/rooms/{room}/standbys/{case}", auth.Publish, false, takeStandby},
-		{"GET", "/recordings", auth.Record, false, listRecordings},
+		{"GET", "/cases", auth.Record, false, listCases},
+		{"GET", "/cases/{case}", auth.Record, false, getCase},
+		{"GET", "/cases/{case}/verdict", auth.Play, false, verdict},
+		{"GET", "/cases/{case}/archive", auth.Play, false, archiveCase},
+		{"GET", "/cases/{case}/export", auth.Export, false, exportCase},
+		{"PUT", "/cases/{case}/hold", auth.Hold, false, holdCase},
+		{"DELETE", "/cases/{case}/hold", auth.Hold, false, releaseCase},
+		{"DELETE", "/cases/{case}", auth.Delete, false, deleteCase},
 		{"GET", "/invitations", auth.Moderate, false, listInvitations},
 		{"POST", "/invitations", auth.Moderate, false, invite},
 		{"DELETE", "/invitations/{id}", auth.Moderate, false, withdraw},
@@ -166,7 +163,9 @@ func (cfg *Config) serve(r route, w http.ResponseWriter, req *http.Request) {
 		fail(w, err)
 		return
 	}
-	write(w, status, "application/json", out)
+	if status != 0 { // else it is answered
+		write(w, status, "application/json", out)
+	}
 }
 
 // refuses says why a token is not good for a request; empty where it is.

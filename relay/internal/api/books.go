@@ -13,15 +13,6 @@ import (
 	"sightline/relay/internal/invitation"
 )
 
-func listRecordings(c call) (int, any, error) {
-	all, err := c.Archive.Recordings(c.room)
-	if err != nil {
-		return 0, nil, err
-	}
-	all = slices.DeleteFunc(all, func(r Recording) bool { return !c.grant.Covers(r.Room) })
-	return http.StatusOK, map[string]any{"recordings": append([]Recording{}, all...)}, nil
-}
-
 func listInvitations(c call) (int, any, error) {
 	all, err := c.Invitations.Invitations()
 	if err != nil {

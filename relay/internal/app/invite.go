@@ -25,7 +25,7 @@ type inviteMake struct {
 	Room      string        `arg:"" help:"Letters, digits, - and _; * for all, with --staff."`
 	Role      string        `required:"" enum:"field,expert,viewer" help:"field, expert or viewer."`
 	Name      string        `help:"The bearer's name, for people; the role by default."`
-	Rights    []string      `name:"right" enum:"publish,draw,record,moderate,audit" help:"What the bearer may do: publish, draw, record (read recordings), moderate, audit (read the audit log). By default field and expert publish and draw."`
+	Rights    []string      `name:"right" enum:"publish,draw,record,play,export,hold,delete,moderate,audit" help:"What the bearer may do: publish, draw, moderate, audit (read the audit log), and with recordings: record (list), play (and verify), export (take copies away), hold, delete. By default field and expert publish and draw."`
 	Staff     bool          `help:"Walks past the lobby, and may have a token for all rooms."`
 	Expires   time.Duration `default:"12h" help:"For how long the link is good."`
 	Watch     []string      `placeholder:"AREA/MACHINE" help:"Machines whose telemetry the room gets when the bearer joins."`

@@ -44,6 +44,8 @@ const (
 	CaseReleased   = "case released"
 	CaseDeleted    = "case deleted"
 	CaseExported   = "case exported"
+	CasePlayed     = "case played"
+	CaseVerified   = "case verified"
 	CaseReceived   = "case received" // of a second recorder
 )
 

@@ -20,7 +20,11 @@ const (
 const (
 	Publish  = "publish"  // send tracks
 	Draw     = "draw"     // write to the room log and point
-	Record   = "record"   // read the recordings of the room
+	Record   = "record"   // see which recordings of the room there are
+	Play     = "play"     // verify and play them
+	Export   = "export"   // take copies of them away
+	Hold     = "hold"     // put legal holds on them, and end those
+	Delete   = "delete"   // delete them
 	Moderate = "moderate" // mute, remove, admit and lock; invite
 	Audit    = "audit"    // read the audit log
 )
@@ -30,7 +34,7 @@ const AllRooms = "*"
 
 var (
 	roles  = []string{Field, Expert, Viewer}
-	rights = []string{Publish, Draw, Record, Moderate, Audit}
+	rights = []string{Publish, Draw, Record, Play, Export, Hold, Delete, Moderate, Audit}
 )
 
 // Grant is what a token says: who may enter which room as what, and until when. Its ID names the
@@ -88,7 +92,7 @@ func (g Grant) Validate() error {
 func (g Grant) Rightful() error {
 	for _, r := range g.Rights {
 		if !slices.Contains(rights, r) {
-			return fmt.Errorf("right %.40q: want publish, draw, record, moderate or audit", r)
+			return fmt.Errorf("right %.40q: want publish, draw, record, play, export, hold, delete, moderate or audit", r)
 		}
 	}
 	return nil

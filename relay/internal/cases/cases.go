@@ -52,8 +52,8 @@ type Store struct {
 // Open opens the cases under a data directory.
 func Open(data string, s *seal.Seal, now func() time.Time) *Store { return &Store{data, s, now} }
 
-// local returns the cases whose chain is on the relay's disk, by when they began.
-func (s *Store) local() ([]Case, error) {
+// Local returns the cases whose chain is on the relay's disk, by when they began.
+func (s *Store) Local() ([]Case, error) {
 	chains, err := filepath.Glob(filepath.Join(s.data, "recordings", "*", "*", evidence.ChainFile))
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (s *Store) local() ([]Case, error) {
 // List returns all cases: those that are there, and those that the transparency log knows and are not. Sorted by when
 // they began; missing ones last.
 func (s *Store) List() ([]Case, error) {
-	all, err := s.local()
+	all, err := s.Local()
 	if err != nil {
 		return nil, err
 	}
@@ -158,11 +158,11 @@ func begin(dir string) (*evidence.About, error) {
 
 // Find returns a case that is there.
 func (s *Store) Find(id string) (Case, error) {
-	all, err := s.List()
+	all, err := s.Local()
 	if err != nil {
 		return Case{}, err
 	}
-	i := slices.IndexFunc(all, func(c Case) bool { return c.ID == id && c.State != Missing })
+	i := slices.IndexFunc(all, func(c Case) bool { return c.ID == id })
 	if i < 0 {
 		return Case{}, fmt.Errorf("there is no case %q; relay cases list prints them", id)
 	}

@@ -84,28 +84,38 @@ func (s *Store) Delete(id, who, why string) error {
 	return nil
 }
 
+// Together returns a case, and those of second recorders that are to be compared with it.
+func (s *Store) Together(id string) ([]Case, error) {
+	c, err := s.Find(id)
+	if err != nil || c.State != Closed {
+		return []Case{c}, err
+	}
+	others, err := s.overlapping(c)
+	return append([]Case{c}, others...), err
+}
+
 // seconds returns the second recorders' cases that tell of what a case of the relay tells of. They go with it; one that
 // must be kept holds it.
 func (s *Store) seconds(c Case) ([]Case, error) {
-	if c.Standby != "" {
-		return nil, nil
-	}
-	all, err := s.local()
-	if err != nil {
-		return nil, err
-	}
-	var found []Case
-	for _, o := range all {
-		overlap := o.Began.Before(c.Began.Add(c.Length)) && c.Began.Before(o.Began.Add(o.Length))
-		if o.Standby == "" || o.State != Closed || o.Room != c.Room || o.Session != c.Session || !overlap {
-			continue
-		}
+	found, err := s.overlapping(c)
+	for _, o := range found {
 		if o.Hold != nil {
 			return nil, fmt.Errorf("case %s of a second recorder, of the same time, must be kept: %s (%s); release it first", o.ID, o.Hold.Why, o.Hold.Who)
 		}
-		found = append(found, o)
 	}
-	return found, nil
+	return found, err
+}
+
+// overlapping returns the closed cases of second recorders that share some time with a case of the relay.
+func (s *Store) overlapping(c Case) ([]Case, error) {
+	if c.Standby != "" {
+		return nil, nil
+	}
+	all, err := s.Local()
+	return slices.DeleteFunc(all, func(o Case) bool {
+		overlap := o.Began.Before(c.Began.Add(c.Length)) && c.Began.Before(o.Began.Add(o.Length))
+		return o.Standby == "" || o.State != Closed || o.Room != c.Room || o.Session != c.Session || !overlap
+	}), err
 }
 
 // held says whether a case of the same session must be kept: then its second recorders' cases must be, too.
@@ -122,7 +132,7 @@ func (s *Store) config() evidence.WriterConfig {
 // Expire deletes the closed cases that are older than keep says of their rooms, where 0 is for ever, and are not held. It
 // returns those that it deleted.
 func (s *Store) Expire(keep func(room string) time.Duration) (gone []Case, err error) {
-	all, err := s.List()
+	all, err := s.Local()
 	for _, c := range all {
 		limit := keep(c.Room)
 		if c.State != Closed || held(c, all) || limit <= 0 || s.now().Sub(c.Began.Add(c.Length)) < limit {

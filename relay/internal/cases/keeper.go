@@ -85,7 +85,7 @@ func (k *Keeper) say(err error) {
 
 // Round does what there is to do, once.
 func (k *Keeper) Round(ctx context.Context) error {
-	local, err := k.Store.local()
+	local, err := k.Store.Local()
 	if err != nil {
 		return err
 	}

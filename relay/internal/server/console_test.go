@@ -42,7 +42,7 @@ func TestConsole(t *testing.T) {
 	s := relaytest.Start(t, func(c *server.Config) { c.Rooms = policy.Rooms{{Match: "hall", Lobby: true}} })
 	a := s.Authority()
 	token, err := a.Sign(auth.Grant{Room: auth.AllRooms, Role: auth.Viewer, Name: "Ann", Staff: true,
-		Rights: []string{auth.Moderate, auth.Record, auth.Audit}}, time.Hour)
+		Rights: []string{auth.Moderate, auth.Record, auth.Play, auth.Export, auth.Hold, auth.Delete, auth.Audit}}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,6 +86,10 @@ func TestConsole(t *testing.T) {
 	says(t, page, "#invitations table", "withdrawn by Ann")
 	press(t, page, "#tabs", "Recordings")
 	says(t, page, "#recordings", "hall")
+	says(t, page, "#recordings", "recording")
+	evaluate[chromedp.Void](t, page, `window.prompt = () => "the accident of March"`)
+	press(t, page, "#recordings table", "Hold")
+	says(t, page, "#recordings", "held by Ann")
 	press(t, page, "#tabs", "Audit log")
 	says(t, page, "#audit", "removed")
 	shape(t, page, 1280, 800, "dark")

@@ -1,14 +1,7 @@
 package server
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -20,7 +13,7 @@ import (
 
 // rest is the Server as the REST API sees it.
 func (s *Server) rest() api.Config {
-	return api.Config{Moderator: s, Rooms: s, Invitations: s, Archive: s, Standbys: s, Door: s}
+	return api.Config{Moderator: s, Rooms: s, Invitations: s, Archive: s, Standbys: s, Cases: s, CaseKeeper: s, Door: s}
 }
 
 // Draining says whether the relay is going out of service.
@@ -65,64 +58,4 @@ func (s *Server) PublicURL(r *http.Request) string {
 		scheme = "https"
 	}
 	return scheme + "://" + r.Host
-}
-
-// Recordings lists what is under the directory of recordings, of one room or of all.
-func (s *Server) Recordings(name string) ([]api.Recording, error) {
-	pattern := "*"
-	if name != "" {
-		pattern = name
-	}
-	dirs, err := filepath.Glob(filepath.Join(s.cfg.Data, "recordings", pattern, "*"))
-	if err != nil {
-		return nil, fmt.Errorf("recordings: %w", err)
-	}
-	all := []api.Recording{}
-	for _, dir := range dirs {
-		if r, ok := recordingOf(dir); ok {
-			all = append(all, r)
-		}
-	}
-	return all, nil
-}
-
-// recordingOf describes a recording by its directory. ok is false for what is none.
-func recordingOf(dir string) (r api.Recording, ok bool) {
-	r = api.Recording{Room: filepath.Base(filepath.Dir(dir)), Name: filepath.Base(dir)}
-	files, err := os.ReadDir(dir)
-	if err != nil {
-		return r, false
-	}
-	for _, f := range files {
-		info, err := f.Info()
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		r.Bytes += info.Size()
-		switch f.Name() {
-		case "chain.jsonl":
-			ok = true
-			r.Began = began(filepath.Join(dir, f.Name()))
-		case "manifest.json":
-			r.Closed = true
-		}
-	}
-	return r, ok
-}
-
-// began reads when a recording began from the first line of its chain; zero where it cannot.
-func began(chain string) time.Time {
-	f, err := os.Open(chain)
-	if err != nil {
-		return time.Time{}
-	}
-	defer f.Close()
-	head := make([]byte, 4<<10)
-	n, _ := f.Read(head)
-	line, _, _ := bytes.Cut(head[:n], []byte("\n"))
-	var first struct {
-		UTC time.Time `json:"utc"`
-	}
-	_ = json.Unmarshal(line, &first)
-	return first.UTC
 }

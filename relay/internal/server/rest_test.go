@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/routers/legacy"
 
 	"sightline/relay/client"
+	"sightline/relay/evidence"
 	"sightline/relay/internal/api"
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
@@ -119,13 +121,16 @@ func (c *caller) check(req *http.Request, body []byte, resp *http.Response, answ
 
 // The REST API does what its document says, on a running relay; every route is asked.
 func TestREST(t *testing.T) {
-	s := relaytest.Start(t, func(c *server.Config) { c.Rooms = policy.Rooms{{Match: "closed-*", Lobby: true}} })
+	s := relaytest.Start(t, func(c *server.Config) {
+		c.Rooms = policy.Rooms{{Match: "closed-*", Lobby: true}}
+		c.Linger = time.Second
+	})
 	camera, track := relaytest.NewCamera()
 	tom := relaytest.Join(t, client.Config{URL: s.URL(), Token: relaytest.Token(t, s.Authority(), "field", "Tom", "hall1/pump-7"), Instance: "tom", Publish: []client.Track{track}})
 	camera.Play(tom.Video("camera"))
 	defer camera.Stop()
 	token, err := s.Authority().Sign(auth.Grant{Room: auth.AllRooms, Role: auth.Viewer, Name: "Ann", Staff: true,
-		Rights: []string{auth.Moderate, auth.Record, auth.Audit}}, time.Hour)
+		Rights: []string{auth.Moderate, auth.Record, auth.Play, auth.Export, auth.Hold, auth.Delete, auth.Audit}}, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,12 +159,14 @@ func TestREST(t *testing.T) {
 	c.ask("PUT", "/rooms/hall/participants/none/mute", map[string]bool{"audio": true, "video": true}, 404, nil)
 	c.ask("PUT", "/rooms/hall/lock", map[string]bool{"locked": true}, 204, nil)
 	c.ask("PUT", "/rooms/hall/lock", map[string]bool{}, 400, nil)
-	c.ask("GET", "/recordings", nil, 200, nil)
-	var recordings struct{ Recordings []api.Recording }
-	c.ask("GET", "/rooms/hall/recordings", nil, 200, &recordings)
-	if len(recordings.Recordings) != 1 || recordings.Recordings[0].Room != "hall" {
-		t.Errorf("recordings %+v", recordings)
+	var list struct{ Cases []api.Case }
+	c.ask("GET", "/cases", nil, 200, &list)
+	if len(list.Cases) != 1 || list.Cases[0].Room != "hall" || list.Cases[0].State != "recording" {
+		t.Errorf("cases %+v", list)
 	}
+	c.ask("GET", "/cases/"+list.Cases[0].ID, nil, 200, nil)
+	c.ask("GET", "/cases/"+list.Cases[0].ID+"/archive", nil, 409, nil)
+	c.ask("GET", "/cases/none", nil, 404, nil)
 	field := c.as(relaytest.Token(t, s.Authority(), "field", "Tim"))
 	field.ask("GET", "/rooms/hall/standbys/CASE-OF-NOBODY", nil, 200, nil)
 	field.ask("GET", "/rooms/hall/standbys/a.b", nil, 400, nil)
@@ -195,10 +202,86 @@ func TestREST(t *testing.T) {
 	}
 	c.ask("GET", "/audit?last=x", nil, 400, nil)
 
+	c.ofCases(s)
 	c.limits(s, made.Token)
 	if want := strings.Count(string(api.Document()), `"operationId"`); len(c.asked) != want {
 		t.Errorf("%d of %d routes were asked: %v", len(c.asked), want, c.asked)
 	}
+}
+
+// ofCases proves, plays, takes away, holds and deletes a recording, when it is closed; what a token does not grant is
+// refused, and all of it is in the audit log.
+func (c *caller) ofCases(s *server.Server) {
+	c.t.Helper()
+	var list struct{ Cases []api.Case }
+	relaytest.Eventually(c.t, "the recording is closed, and put away", func() bool {
+		c.ask("GET", "/cases?room=hall", nil, 200, &list)
+		return len(list.Cases) == 1 && list.Cases[0].State == "closed" && list.Cases[0].Stored
+	})
+	at := "/cases/" + list.Cases[0].ID
+	var r evidence.Report
+	if c.ask("GET", at+"/verdict", nil, 200, &r); !r.Proven || r.Frames == 0 {
+		c.t.Errorf("%+v", r)
+	}
+	c.ask("GET", at+"/archive", nil, 200, nil)
+	c.ask("GET", at+"/export", nil, 200, nil)
+	whole, part := c.bytes(at+"/export", ""), c.bytes(at+"/archive", "bytes=100-1099")
+	if len(part) != 1000 || !bytes.Equal(part, whole[100:1100]) {
+		c.t.Errorf("a range of %d bytes is not that of the whole", len(part))
+	}
+	lister := c.as(signed(c.t, s.Authority(), auth.Grant{Role: auth.Viewer, Name: "Lia", Rights: []string{auth.Record}}))
+	lister.ask("GET", at, nil, 200, nil)
+	for _, path := range []string{"/verdict", "/archive", "/export"} {
+		lister.ask("GET", at+path, nil, 403, nil)
+	}
+	other, err := s.Authority().Sign(auth.Grant{Room: "yard", Role: auth.Viewer, Name: "Otto", Rights: []string{auth.Record, auth.Play}}, time.Hour)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.as(other).ask("GET", at+"/archive", nil, 404, nil)
+	why := map[string]string{"why": "the accident of March"}
+	lister.ask("PUT", at+"/hold", why, 403, nil)
+	lister.ask("DELETE", at, why, 403, nil)
+	c.ask("DELETE", at+"/hold", nil, 409, nil)
+	c.ask("PUT", at+"/hold", map[string]string{}, 400, nil)
+	c.ask("PUT", at+"/hold", why, 204, nil)
+	c.ask("DELETE", at, why, 409, nil)
+	c.ask("DELETE", at+"/hold", nil, 204, nil)
+	c.ask("DELETE", at, why, 204, nil)
+	c.ask("GET", at+"/archive", nil, 409, nil)
+	var log struct{ Events []audit.Event }
+	c.ask("GET", "/audit?last=50", nil, 200, &log)
+	for _, want := range []audit.Event{{What: audit.CaseVerified, Actor: "Ann"}, {What: audit.CasePlayed, Actor: "Ann"}, {What: audit.CaseExported, Actor: "Ann"},
+		{What: audit.CaseHeld, Actor: "Ann"}, {What: audit.CaseReleased, Actor: "Ann"}, {What: audit.CaseDeleted, Actor: "Ann"}, {What: audit.Refused, Name: "Lia"}, {What: audit.Refused, Name: "Otto"}} {
+		if !slices.ContainsFunc(log.Events, func(e audit.Event) bool {
+			return e.What == want.What && e.Actor == want.Actor && e.Name == want.Name && strings.Contains(e.Detail, list.Cases[0].ID)
+		}) {
+			c.t.Errorf("the audit log has no %s of %s", want.What, want.Actor+want.Name)
+		}
+	}
+}
+
+// bytes asks for an archive, or a range of it.
+func (c *caller) bytes(path, part string) []byte {
+	c.t.Helper()
+	req, err := http.NewRequestWithContext(c.t.Context(), http.MethodGet, c.url+api.Base+path, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	if part != "" {
+		req.Header.Set("Range", part)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(resp.Body)
+	if err != nil || part != "" && resp.StatusCode != http.StatusPartialContent {
+		c.t.Fatalf("%s: %s %v", path, resp.Status, err)
+	}
+	return data
 }
 
 // limits tries what a token does not grant.

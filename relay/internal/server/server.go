@@ -76,6 +76,7 @@ type Server struct {
 	seal     *seal.Seal
 	lock     func() ([]byte, func([]byte) ([]byte, error), error) // of a case; nil: cases are not encrypted
 	cases    *cases.Store
+	proving  chan struct{}
 	inbox    *cases.Inbox                 // of second recorders
 	objects  cases.Objects                // where finished cases are put; nil: nowhere
 	store    atomic.Pointer[record.Fault] // what the rooms were told of it
@@ -117,7 +118,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	if err := cfg.check(); err != nil {
 		return nil, err
 	}
-	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1)}
+	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1), proving: make(chan struct{}, verdicts)}
 	s.joins = limit.New(cfg.Limits.JoinsPerMinute, time.Minute, cfg.Now)
 	s.requests = limit.New(cfg.Limits.RequestsPerMinute, time.Minute, cfg.Now)
 	s.guests.byID = map[string]*guest{}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"sightline/relay/internal/api"
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/wire"
@@ -22,7 +23,15 @@ func (s *Server) note(e audit.Event) {
 func (s *Server) refused(r *http.Request, g auth.Grant, reason string) {
 	s.log.Info("refused", "room", g.Room, "name", g.Name, "address", address(r), "reason", reason)
 	s.note(audit.Event{What: audit.Refused, Room: g.Room, Name: g.Name, Role: g.Role, Invitation: g.ID,
-		Address: address(r), By: way(r), Reason: reason})
+		Address: address(r), By: way(r), Reason: reason, Detail: asked(r)})
+}
+
+// asked says what a request to the REST API wanted; empty for others, whose path says no more than their way.
+func asked(r *http.Request) string {
+	if !strings.HasPrefix(r.URL.Path, api.Base+"/") {
+		return ""
+	}
+	return r.Method + " " + strings.TrimPrefix(r.URL.Path, api.Base)
 }
 
 // entry is what the audit log says of a participant in every line.
