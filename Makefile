@@ -4,11 +4,12 @@
 TAGS   := gocv_specific_modules,gocv_calib3d,gocv_features2d,gocv_videoio,gocv_imgcodecs
 export GOFLAGS := -tags=$(TAGS)
 
-# What the build needs, and what the demo and the tests run: Xvfb, FFmpeg, mosquitto, Chromium.
+# What the build needs, and what the demo and the tests run: Xvfb, FFmpeg, mosquitto, Chromium,
+# VLC.
 BUILD_PACKAGES := gcc g++ pkg-config libopencv-dev libavformat-dev libavcodec-dev libavutil-dev \
 	libswscale-dev libswresample-dev libasound2-dev libgl1-mesa-dev libxcursor-dev libxi-dev \
 	libxinerama-dev libxrandr-dev libxxf86vm-dev
-RUN_PACKAGES := xvfb libgl1-mesa-dri ffmpeg mosquitto chromium poppler-utils
+RUN_PACKAGES := xvfb libgl1-mesa-dri ffmpeg mosquitto chromium poppler-utils vlc-bin vlc-plugin-base
 PACKAGES     := $(BUILD_PACKAGES) $(RUN_PACKAGES)
 SUDO         := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
@@ -24,10 +25,14 @@ FOR    ?= 60s
 # The table of the tracker: make bench-vision VISION='--only turns --no-sync'.
 VISION ?=
 
+# The long session: make session LENGTH=1m.
+LENGTH ?= 10m
+SECOND ?= $(addprefix seq:,$(wildcard ../shared/data/walk))
+
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record bench-export bench-scrub tamper crash s3 cluster growth lint clean
+.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record bench-export bench-scrub session tamper crash s3 cluster growth lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -84,6 +89,9 @@ bench-export: deps ## Measure the export of a 720p case as a multiple of real ti
 
 bench-scrub: deps ## Measure how soon any instant of a 720p case is on screen, over 1,000 random jumps
 	go test ./expert/internal/app -run '^$$' -bench Scrub -benchtime 1000x
+
+session: build ## Record ten minutes of four people and fifty tags, play, export and compare it all: one table (LENGTH)
+	bin/rig session --for $(LENGTH) --second '$(SECOND)'
 
 bench-record: deps ## Measure what recording costs: CPU and memory of each session, beside forwarding alone
 	CGO_ENABLED=0 go build -o bin/relay ./relay

@@ -14,12 +14,14 @@ import (
 	"github.com/alecthomas/kong"
 
 	"sightline/devices/rig/internal/bench"
+	"sightline/devices/rig/internal/longrun"
 	"sightline/devices/rig/internal/seqbench"
 )
 
 type commands struct {
-	Demo   demoCommand   `cmd:"" default:"withargs" help:"Run the whole of Sightline on one machine and measure it (the default)."`
-	Vision visionCommand `cmd:"" help:"Measure the tracker over sequences with known truth: one table."`
+	Demo    demoCommand    `cmd:"" default:"withargs" help:"Run the whole of Sightline on one machine and measure it (the default)."`
+	Vision  visionCommand  `cmd:"" help:"Measure the tracker over sequences with known truth: one table."`
+	Session sessionCommand `cmd:"" help:"Record a long session of several people and fifty tags, and check the case in every way: one table."`
 }
 
 func main() {
@@ -54,4 +56,20 @@ type visionCommand struct{ seqbench.Config }
 // Run measures the tracker.
 func (c *visionCommand) Run(ctx *running) error {
 	return seqbench.Run(ctx, c.Config, os.Stdout, os.Stderr)
+}
+
+type sessionCommand struct{ longrun.Config }
+
+// Run records the session and judges its case.
+func (c *sessionCommand) Run(ctx *running) error {
+	table, err := longrun.Run(ctx, c.Config, os.Stdout)
+	if err != nil {
+		return err
+	}
+	table.Print(os.Stdout)
+	err = table.Write(c.Out)
+	if len(table.Failures) > 0 {
+		err = errors.Join(err, fmt.Errorf("%d checks failed", len(table.Failures)))
+	}
+	return err
 }
