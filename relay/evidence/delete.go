@@ -44,7 +44,7 @@ func Receive(dir string, cfg WriterConfig, key, who string) error {
 	}
 	if err == nil {
 		_, wall := w.cfg.Clock()
-		err = w.write(Record{Kind: KindReceived, At: w.at, UTC: stampUTC(wall), Key: key, Who: who})
+		err = w.write(Record{Kind: KindReceived, At: w.at, UTC: stampUTC(wall), Key: key, Keys: w.cfg.Seal.Successions(), Who: who})
 	}
 	if err == nil {
 		w.tree = 0 // another log
@@ -63,7 +63,7 @@ func (w *Writer) bury(data []byte, who, why string) error {
 	}
 	if !w.manifest.Deleted {
 		_, wall := w.cfg.Clock()
-		if err := w.write(Record{Kind: KindDeleted, At: w.at, UTC: stampUTC(wall), Who: who, Why: why}); err != nil {
+		if err := w.write(Record{Kind: KindDeleted, At: w.at, UTC: stampUTC(wall), Keys: w.cfg.Seal.Successions(), Who: who, Why: why}); err != nil {
 			return err
 		}
 		if err := w.Head(); err != nil {

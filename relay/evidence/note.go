@@ -72,9 +72,10 @@ func IsKey(line string) bool {
 	return err == nil
 }
 
-// OpenNote checks the signature of a note and returns its text. There is one way to write a note.
-func OpenNote(signed string, key note.Verifier) (string, error) {
-	n, err := note.Open([]byte(signed), note.VerifierList(key))
+// OpenNote checks the signature of a note, which one of the keys has signed, and returns its text. There is one way to
+// write a note.
+func OpenNote(signed string, keys ...note.Verifier) (string, error) {
+	n, err := note.Open([]byte(signed), note.VerifierList(keys...))
 	var unverified *note.UnverifiedNoteError
 	switch {
 	case errors.As(err, &unverified):

@@ -65,8 +65,10 @@ type Record struct {
 	Cut     []Cut    `json:"cut,omitempty"`     // recovered
 	Standby *Standby `json:"standby,omitempty"` // standby
 	Key     string   `json:"key,omitempty"`     // received: of the relay that signs from here on
-	Who     string   `json:"who,omitempty"`     // deleted, received
-	Why     string   `json:"why,omitempty"`     // unstamped, recovered, deleted
+	// Keys, where somebody begins or goes on to sign, are the successions of keys up to then.
+	Keys []string `json:"keys,omitempty"`
+	Who  string   `json:"who,omitempty"` // deleted, received
+	Why  string   `json:"why,omitempty"` // unstamped, recovered, deleted
 	// Stamped, in the end record, says that a stamp, or the reason why there is none, comes after it.
 	Stamped bool `json:"stamped,omitempty"`
 }

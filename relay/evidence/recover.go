@@ -99,7 +99,7 @@ func (w *Writer) recover(chainSize int64, stamp func(text string) ([]byte, error
 	if err := os.Remove(filepath.Join(w.dir, ManifestFile)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := w.write(Record{Kind: KindRecovered, At: at, UTC: stampUTC(wall), Cut: cut, Why: "the relay ended without closing the case"}); err != nil {
+	if err := w.write(Record{Kind: KindRecovered, At: at, UTC: stampUTC(wall), Cut: cut, Keys: w.cfg.Seal.Successions(), Why: "the relay ended without closing the case"}); err != nil {
 		return err
 	}
 	return w.end(stamp)

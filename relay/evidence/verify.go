@@ -19,7 +19,7 @@ import (
 
 // VerifyConfig is what Verify needs besides the case.
 type VerifyConfig struct {
-	// Key verifies the relay's signatures: the line that relay seal-key prints.
+	// Key verifies the relay's signatures: what relay seal-key prints, or relay seal-key list, with the successions.
 	Key string
 	// Roots are the authorities' root certificates; nil does not judge them.
 	Roots *x509.CertPool
@@ -30,11 +30,11 @@ type VerifyConfig struct {
 // Verify proves a case, the folder or the archive. The error says why it could not even begin; whatever is
 // wrong with the case itself is in the report.
 func Verify(path string, cfg VerifyConfig) (*Report, error) {
-	key, err := note.NewVerifier(strings.TrimSpace(cfg.Key))
+	keys, err := parseRing(cfg.Key)
 	if err != nil {
-		return nil, fmt.Errorf("the key: %w; want the line that relay seal-key prints", err)
+		return nil, err
 	}
-	v := &verifier{cfg: cfg, key: key, report: &Report{Faults: []Fault{}, Remarks: []string{}, Stamps: []Stamp{}},
+	v := &verifier{cfg: cfg, keys: keys, report: &Report{Faults: []Fault{}, Remarks: []string{}, Stamps: []Stamp{}},
 		pieces: map[string][]Piece{}}
 	v.source, err = openSource(path)
 	if err != nil && errors.Is(err, os.ErrNotExist) {
@@ -51,7 +51,7 @@ func Verify(path string, cfg VerifyConfig) (*Report, error) {
 // verifier is one run of Verify.
 type verifier struct {
 	cfg    VerifyConfig
-	key    note.Verifier
+	keys   *ring
 	source source
 	report *Report
 
@@ -177,6 +177,9 @@ func (v *verifier) follows(n uint64) bool {
 func (v *verifier) record(r Record) {
 	v.manifest.take(r)
 	v.time(r)
+	for _, k := range r.Keys {
+		v.succession(k)
+	}
 	if (r.Kind == KindBegin) != (v.n == 0) {
 		v.report.fault(Changed, v.place(), "a case begins once, with its first record")
 	}

@@ -11,9 +11,9 @@ import (
 
 // headRecord checks a signature over the chain up to here.
 func (v *verifier) headRecord(r Record) {
-	text, err := OpenNote(r.Note, v.signer())
+	text, err := OpenNote(r.Note, v.signers()...)
 	if errors.Is(err, errWrongKey) {
-		v.report.fault(WrongKey, v.place(), "the head %v %s", err, v.signer().Name())
+		v.report.fault(WrongKey, v.place(), "the head %v %s", err, v.signers()[0].Name())
 		return
 	}
 	var h Head
@@ -57,7 +57,7 @@ func (v *verifier) loggedRecord(r Record) {
 }
 
 func (v *verifier) checkLogged(l Logged) (tlog.Tree, error) {
-	text, err := OpenNote(l.Checkpoint, v.signer())
+	text, err := OpenNote(l.Checkpoint, v.signers()...)
 	if err != nil {
 		return tlog.Tree{}, err
 	}
@@ -128,15 +128,28 @@ func (v *verifier) standby() {
 		return
 	}
 	v.own = own
-	v.vouched = v.manifest.Case.Key == strings.TrimSpace(v.cfg.Key)
+	v.vouched = v.keys.trusts(v.manifest.Case.Key)
 }
 
-// signer verifies what is signed here.
-func (v *verifier) signer() note.Verifier {
+// signers verify what is signed here.
+func (v *verifier) signers() []note.Verifier {
 	if v.own != nil && !v.received {
-		return v.own
+		return []note.Verifier{v.own}
 	}
-	return v.key
+	return v.keys.verifiers()
+}
+
+// succession takes the word of two keys that one follows the other.
+func (v *verifier) succession(signed string) {
+	before := len(v.keys.keys)
+	if err := v.keys.add(signed); err != nil {
+		v.report.fault(Changed, v.place(), "%v", err)
+		return
+	}
+	if len(v.keys.keys) > before {
+		s := v.keys.known[len(v.keys.known)-1]
+		v.report.remark("the relay's key was changed on %s, from %s to %s; both have signed that", s.UTC, s.Old, s.New)
+	}
 }
 
 // ending sees that the case is complete.

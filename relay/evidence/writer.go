@@ -18,6 +18,8 @@ type Sealer interface {
 	Sign(text string) (string, error)
 	// Enter puts a note in the log. since is the size of the tree that the case knows, 0 for none.
 	Enter(signed string, since int64) (Logged, error)
+	// Successions are how the key came to be: see OpenSuccession. None where it is the first.
+	Successions() []string
 }
 
 // WriterConfig is what a Writer needs. All but Encrypt must be set.
@@ -85,7 +87,7 @@ func Create(dir string, cfg WriterConfig) (*Writer, error) {
 	w := newWriter(dir, chain, cfg)
 	about := cfg.About
 	w.at, w.wall = cfg.Clock()
-	err = w.write(Record{Kind: KindBegin, At: w.at, UTC: stampUTC(w.wall), Case: &about})
+	err = w.write(Record{Kind: KindBegin, At: w.at, UTC: stampUTC(w.wall), Case: &about, Keys: cfg.Seal.Successions()})
 	if err == nil {
 		err = syncDir(dir)
 	}

@@ -3,6 +3,7 @@
 //
 //	key             the private key, as golang.org/x/mod/sumdb/note writes it; readable to the recorder alone
 //	key.pub         the public key, which verifies: give it to who is to verify cases
+//	successions     how the key was changed: notes that the old and the new key have signed, as a list of JSON
 //	log/entries     every entry that was ever made: its length in four bytes, big-endian, and its bytes
 //	log/hashes      the Merkle tree over them, as golang.org/x/mod/sumdb/tlog stores it
 //	log/checkpoint  the signed head of the tree
@@ -33,6 +34,8 @@ type key struct {
 	signer   note.Signer
 	verifier note.Verifier
 	public   string
+	// successions lead from the first key to this one.
+	successions []string
 }
 
 // openKey reads the key, or makes one where there is none.
@@ -52,8 +55,17 @@ func openKey(dir, name string) (*key, error) {
 		return nil, fmt.Errorf("seal: the public key: %w; put it back, it is as precious as the private one", err)
 	}
 	k := &key{public: strings.TrimSpace(string(public))}
+	if k.successions, err = readSuccessions(dir); err != nil {
+		return nil, err
+	}
 	if k.signer, err = note.NewSigner(strings.TrimSpace(string(private))); err != nil {
 		return nil, fmt.Errorf("seal: %s: %w", filepath.Join(dir, "key"), err)
+	}
+	if p := publicOf(k.successions, k.signer); p != "" && p != k.public { // a crash came between the two files of a new key
+		k.public = p
+		if err := replace(filepath.Join(dir, "key.pub"), []byte(p+"\n")); err != nil {
+			return nil, fmt.Errorf("seal: %w", err)
+		}
 	}
 	if k.verifier, err = note.NewVerifier(k.public); err != nil {
 		return nil, fmt.Errorf("seal: %s: %w", filepath.Join(dir, "key.pub"), err)

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sync"
 	"syscall"
+	"time"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -20,20 +21,24 @@ import (
 // Seal signs, and keeps the transparency log. Its methods may be called from any goroutine; other processes
 // may use the same directory at the same time.
 type Seal struct {
-	dir string
-	key *key
-	mu  sync.Mutex
+	dir  string
+	name string
+	mu   sync.Mutex // of the log, in this process
+
+	keyMu sync.Mutex
+	key   *key
+	seen  time.Time // when the file of the key was changed last
 }
 
 // Open opens the seal under a data directory, and makes key and log where there are none; name is the key's.
 func Open(data, name string) (*Seal, error) {
-	s := &Seal{dir: Dir(data)}
+	s := &Seal{dir: Dir(data), name: name}
 	err := os.MkdirAll(filepath.Join(s.dir, "log"), 0o755)
 	if err != nil {
 		return nil, fmt.Errorf("seal: %w", err)
 	}
 	err = s.locked(func() error {
-		s.key, err = openKey(s.dir, name)
+		_, err := s.current()
 		return err
 	})
 	if err != nil {
@@ -42,25 +47,82 @@ func Open(data, name string) (*Seal, error) {
 	return s, nil
 }
 
+// current is the key of now: it may have been changed by another process.
+func (s *Seal) current() (*key, error) {
+	s.keyMu.Lock()
+	defer s.keyMu.Unlock()
+	info, err := os.Stat(filepath.Join(s.dir, "key"))
+	if err == nil && s.key != nil && info.ModTime().Equal(s.seen) {
+		return s.key, nil
+	}
+	if err == nil {
+		s.seen = info.ModTime()
+	}
+	k, err := openKey(s.dir, s.name)
+	if err != nil && s.key != nil {
+		return s.key, nil // it is being changed
+	}
+	if err == nil {
+		s.key = k
+	}
+	return k, err
+}
+
+// Signer signs with one key, whatever becomes of the seal's: a case is signed by one from its beginning to its end.
+type Signer struct {
+	seal *Seal
+	key  *key
+}
+
+// Signer returns the signer of now.
+func (s *Seal) Signer() *Signer {
+	k, err := s.current()
+	if err != nil {
+		k = s.key // Open has read one
+	}
+	return &Signer{s, k}
+}
+
 // Key is the line that verifies what is signed.
-func (s *Seal) Key() string { return s.key.public }
+func (s *Signer) Key() string { return s.key.public }
+
+// Successions are how the key came to be, the first first.
+func (s *Signer) Successions() []string { return s.key.successions }
 
 // Sign returns a text as a signed note.
-func (s *Seal) Sign(text string) (string, error) {
+func (s *Signer) Sign(text string) (string, error) {
 	signed, err := note.Sign(&note.Note{Text: text}, s.key.signer)
 	return string(signed), err
 }
 
+// Enter puts a note into the transparency log.
+func (s *Signer) Enter(signed string, since int64) (evidence.Logged, error) {
+	return s.seal.enter(signed, since, s.Sign)
+}
+
+// Key is the line that verifies what is signed from now on.
+func (s *Seal) Key() string { return s.Signer().Key() }
+
+// Successions are how the key came to be, the first first.
+func (s *Seal) Successions() []string { return s.Signer().Successions() }
+
+// Sign returns a text as a note, signed with the key of now.
+func (s *Seal) Sign(text string) (string, error) { return s.Signer().Sign(text) }
+
 // Enter puts a note into the transparency log, durably, and proves that it is there and that the log only
 // grew since it had since entries.
 func (s *Seal) Enter(signed string, since int64) (evidence.Logged, error) {
+	return s.Signer().Enter(signed, since)
+}
+
+func (s *Seal) enter(signed string, since int64, sign func(string) (string, error)) (evidence.Logged, error) {
 	var l evidence.Logged
 	err := s.locked(func() error {
 		t, err := openTree(filepath.Join(s.dir, "log"))
 		if err != nil {
 			return err
 		}
-		l, err = t.enter([]byte(signed), since, s.Sign)
+		l, err = t.enter([]byte(signed), since, sign)
 		return errors.Join(err, t.close())
 	})
 	if err != nil {

@@ -22,7 +22,7 @@ type commands struct {
 	Verify  verify       `cmd:"" help:"Prove a case: that nothing in it was changed, left out, added or reordered. Exits with 0 only where all is proven."`
 	Cases   caseCommands `cmd:"" help:"The cases that this relay has recorded: list, hold, release, delete, export."`
 	Archive archive      `cmd:"" help:"Make one file of a case."`
-	SealKey sealKey      `cmd:"" name:"seal-key" help:"Print the public key that verifies this relay's cases. Give it to who is to verify them, on a way of its own."`
+	SealKey sealKey      `cmd:"" name:"seal-key" help:"The key that verifies this relay's cases: print it, list how it was changed, change it."`
 }
 
 // example is relay config.
@@ -61,7 +61,7 @@ func Run(ctx context.Context, drain <-chan struct{}, args []string, stdout, stde
 	case "archive":
 		err = c.Archive.run()
 	case "seal-key":
-		err = c.SealKey.run(stdout)
+		err = c.SealKey.run(words[1], stdout)
 	case "keys":
 		err = c.Keys.run(words[1], stdout)
 	default:

@@ -8,16 +8,18 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"sightline/relay/evidence"
 	"sightline/relay/evidence/seal"
 	"sightline/relay/evidence/vault"
+	"sightline/relay/internal/audit"
 )
 
 // verify proves a case. It needs nothing but the case and the key.
 type verify struct {
 	Case      string   `arg:"" type:"path" help:"The folder of a case, or its archive."`
-	Key       string   `required:"" placeholder:"PUB" help:"The relay's public key, as seal-key prints it, or a file that holds it."`
+	Key       string   `required:"" placeholder:"PUB" help:"The relay's public key, as seal-key prints it, or a file that holds it; a file with what seal-key list prints proves cases of earlier keys too."`
 	Authority string   `type:"path" placeholder:"PEM" help:"Root certificates of timestamp authorities that you trust."`
 	Second    []string `type:"path" placeholder:"CASE" help:"The cases of second recorders of the session, to compare; by default those that lie beside the case."`
 	Alone     bool     `help:"Look at no second recorder's case."`
@@ -78,17 +80,32 @@ func (c verify) unlock() evidence.Unlock {
 	}
 }
 
-// sealKey prints the public key.
+// sealKey is the key that signs cases.
 type sealKey struct {
-	Data string `required:"" type:"path" help:"The relay's directory."`
+	Show   keysIn `cmd:"" default:"withargs" help:"Print the public key; also without the word show. Give it to who is to verify cases, on a way of its own."`
+	List   keysIn `cmd:"" help:"Print the public key, and how it was changed: verify --key takes a file with that, and proves cases of every key of it."`
+	Rotate keysIn `cmd:"" help:"Make a new key, which the old one hands over to. Cases that begin from now on are signed with it, also by a relay that runs."`
 }
 
-func (c sealKey) run(stdout io.Writer) error {
-	s, err := seal.Open(c.Data, seal.Relay)
+func (c sealKey) run(command string, stdout io.Writer) error {
+	s, err := seal.Open(c.Show.Data+c.List.Data+c.Rotate.Data, seal.Relay) // one of them is named
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintln(stdout, s.Key())
+	switch command {
+	case "list":
+		_, err = io.WriteString(stdout, evidence.FormatRing(s.Key(), s.Successions()))
+	case "rotate":
+		var old, key string
+		if old, key, err = s.Rotate(time.Now()); err != nil {
+			return err
+		}
+		err = audit.Once(c.Rotate.Data, time.Now, audit.Event{What: audit.SealKeyRotated, By: "relay seal-key rotate, " + account(), Detail: "from " + old + " to " + key})
+		_, e := fmt.Fprintln(stdout, key)
+		err = errors.Join(err, e)
+	default:
+		_, err = fmt.Fprintln(stdout, s.Key())
+	}
 	return err
 }
 

@@ -40,6 +40,7 @@ const (
 	KeyRemoved     = "key removed"
 	RecordingBegan = "recording began"
 	RecordingEnded = "recording ended"
+	SealKeyRotated = "seal key rotated"
 	CaseHeld       = "case held"
 	CaseReleased   = "case released"
 	CaseDeleted    = "case deleted"

@@ -53,7 +53,7 @@ func (s *Server) Verdict(ctx context.Context, id string) (any, error) {
 		}()
 		paths = append(paths, path)
 	}
-	return evidence.VerifySession(paths[0], paths[1:], evidence.VerifyConfig{Key: s.seal.Key()}, nil)
+	return evidence.VerifySession(paths[0], paths[1:], evidence.VerifyConfig{Key: evidence.FormatRing(s.seal.Key(), s.seal.Successions())}, nil)
 }
 
 // OpenCase opens the archive of a closed case.
