@@ -162,7 +162,7 @@ func (s *session) experts(ctx context.Context) error {
 	eva, bob := "wait video 60s\nwait tracking 60s\nsleep 2s\n", "wait video 60s\nwait tracking 60s\nsleep 5s\n"
 	for i := range turns {
 		x, y := 0.30+0.1*float64(i%4), 0.52+0.08*float64(i%3)
-		eva += fmt.Sprintf("mark circle %.2f,%.2f %.2f,%.2f colour=%s delay=400ms\nsay \"Look at place %d\"\nsleep 15s\ndelete last\nsleep 4s\n", x, y, x+0.05, y, circle, i+1)
+		eva += fmt.Sprintf("mark circle %.2f,%.2f %.2f,%.2f colour=%s delay=400ms\nsay \"Look at place %d\"\nsleep 15s\ndelete last\nsleep 4s\n", x, y, x+0.03, y, circle, i+1)
 		bob += fmt.Sprintf("mark arrow %.2f,%.2f colour=#3ddc84\nsleep 12s\nsay \"Step %d is done\"\ndelete last\nsleep 7s\n", 0.75-0.1*float64(i%3), 0.3, i+1)
 	}
 	var procs []*process
