@@ -300,6 +300,25 @@ func depthRatio(a *world, poseA geom.Pose, w *world, poseW geom.Pose, pairs map[
 // made 7 % of the marks wrong that are shown, and left to the adjustment 1.6 %.
 const driftPx = 24.0
 
+// Limits of what a map may have drifted between two sights of a place. Odometry drifts by 1 to 2 % of its way
+// (Mur-Artal and Tardos, ORB-SLAM2, 2017); what asks for much more is another place that looks alike.
+const (
+	mostDriftOfWay = 0.1 // of the way since, and as much again of the distance to what is seen, for turns on the spot
+	mostDriftTurn  = 0.1 // radians
+	mostDriftScale = 1.25
+)
+
+// plausible says whether a map may have drifted so much since the key frame that saw the place last.
+func (w *world) plausible(by geom.Similarity, from int) bool {
+	way := 0.0
+	for i := from + 1; i < len(w.frames); i++ {
+		way += w.frames[i].PoseCW.Centre().Sub(w.frames[i-1].PoseCW.Centre()).Norm()
+	}
+	last := w.frames[len(w.frames)-1].PoseCW
+	moved := by.Apply(last.Centre()).Sub(last.Centre()).Norm()
+	return moved < mostDriftOfWay*(way+w.medianDepth(last)) && geom.LogSO3(by.R).Norm() < mostDriftTurn && math.Abs(math.Log(by.S)) < math.Log(mostDriftScale)
+}
+
 // close draws a world together where a place that was left long ago is seen again: the key frames since
 // then move, each by its share of the drift, and all are adjusted.
 func (m *Mapper) close(w *world, p *Proposal, pose geom.Pose, pairs map[FeatureID]FeatureID) {
@@ -307,10 +326,12 @@ func (m *Mapper) close(w *world, p *Proposal, pose geom.Pose, pairs map[FeatureI
 	drift := m.driftOf(w, last.PoseCW, p, pairs)
 	scale, ok := depthRatio(w, last.PoseCW, w, pose, pairs)
 	if drift > driftPx {
-		if !ok {
+		by, from := geom.SimilarityOf(last.PoseCW, pose, scale), w.lastSeen(pairs)
+		if !ok || !w.plausible(by, from) {
+			m.cfg.Logger.Info("a place looks like one seen before, but is too far from it", "drift_px", drift, "known", len(pairs))
 			return
 		}
-		w.bend(geom.SimilarityOf(last.PoseCW, pose, scale), pairs)
+		w.bend(by, from, pairs)
 	}
 	w.observe(p, pairs)
 	if drift > driftPx {
@@ -333,18 +354,28 @@ func (m *Mapper) driftOf(w *world, pose geom.Pose, p *Proposal, pairs map[Featur
 	return d[len(d)/2]
 }
 
-// bend spreads a correction of the newest key frame over those since the place was last seen.
-func (w *world) bend(by geom.Similarity, pairs map[FeatureID]FeatureID) {
+// lastSeen is the key frame that saw any of the known landmarks last, before the newest few.
+func (w *world) lastSeen(pairs map[FeatureID]FeatureID) int {
+	known := knownOf(pairs)
+	for i := len(w.frames) - newest - 1; i > 0; i-- {
+		if slices.ContainsFunc(w.frames[i].Seen, func(o Observation) bool { return known[o.ID] }) {
+			return i
+		}
+	}
+	return 0
+}
+
+func knownOf(pairs map[FeatureID]FeatureID) map[FeatureID]bool {
 	known := map[FeatureID]bool{}
 	for _, id := range pairs {
 		known[id] = true
 	}
-	from := 0
-	for i, k := range w.frames[:len(w.frames)-newest] {
-		if slices.ContainsFunc(k.Seen, func(o Observation) bool { return known[o.ID] }) {
-			from = i
-		}
-	}
+	return known
+}
+
+// bend spreads a correction of the newest key frame over those since key frame `from`, which saw the place last.
+func (w *world) bend(by geom.Similarity, from int, pairs map[FeatureID]FeatureID) {
+	known := knownOf(pairs)
 	n := len(w.frames) - 1
 	turn := geom.LogSO3(by.R)
 	moved := map[FeatureID]bool{}
