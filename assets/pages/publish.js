@@ -26,6 +26,24 @@ async function begin() {
   }
   session = new Session(`${location.origin}/whip/${grant.room}`, token, pc, say);
   await session.open();
+  shows();
+}
+
+// shows whether this device is recorded, and asks where the room wants an answer.
+function shows() {
+  const sign = document.getElementById("recording"), asks = session.recording.startsWith("withheld");
+  sign.textContent = session.recording === "recorded" ? "● recorded" : asks ? "This call is recorded. May you be recorded?" : "";
+  for (const id of ["agree", "refuse"]) document.getElementById(id).hidden = !asks;
+}
+
+for (const [id, state] of [["agree", "given"], ["refuse", "refused"]]) {
+  document.getElementById(id).onclick = () => session.consent(state).then(() => {
+    shows();
+    if (state === "refused") {
+      document.getElementById("recording").textContent = "You are not recorded";
+      document.getElementById("refuse").hidden = true;
+    }
+  }).catch(e => say("error: " + e.message));
 }
 
 document.getElementById("end").onclick = () => session && session.close().then(() => say("ended"));

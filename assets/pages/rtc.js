@@ -81,8 +81,16 @@ class Session {
     const r = await this.enter();
     this.resource = new URL(r.headers.get("Location"), this.address).href;
     this.etag = r.headers.get("ETag");
+    this.recording = r.headers.get("Sightline-Recording") || "";
     this.answer = await r.text();
     await this.pc.setRemoteDescription({type: "answer", sdp: this.answer});
+  }
+
+  // consent says whether this device may be recorded: "given" or "refused".
+  async consent(state) {
+    const r = await fetch(this.resource + "/consent", {method: "POST", headers: {Authorization: "Bearer " + this.token, "Sightline-Consent": state}});
+    if (!r.ok) throw new Refused(r, (await r.text()).trim() || r.statusText);
+    this.recording = r.headers.get("Sightline-Recording") || "";
   }
 
   // restart asks for a new path: after a change of network, without leaving the session.

@@ -38,6 +38,7 @@ func invite(c call) (int, any, error) {
 		Rights  []string `json:"rights"`
 		Watch   []string `json:"watch"`
 		Staff   bool     `json:"staff"`
+		Consent bool     `json:"consent"`
 		Seconds int64    `json:"expires_in"`
 	}
 	if err := body(c, &want); err != nil {
@@ -50,7 +51,7 @@ func invite(c call) (int, any, error) {
 	if want.Seconds < 0 || want.Seconds > int64(maxTTL/time.Second) {
 		return 0, nil, bad("expires_in is %d: want seconds, at most %d", want.Seconds, int64(maxTTL/time.Second))
 	}
-	g := auth.Grant{Room: want.Room, Role: want.Role, Name: want.Name, Rights: want.Rights, Watch: want.Watch, Staff: want.Staff}
+	g := auth.Grant{Room: want.Room, Role: want.Role, Name: want.Name, Rights: want.Rights, Watch: want.Watch, Staff: want.Staff, Consent: want.Consent}
 	if why := exceeds(c.grant, g); why != "" {
 		c.Door.Forbid(c.r, c.grant, why)
 		return 0, nil, refusal{http.StatusForbidden, why}

@@ -27,6 +27,7 @@ type inviteMake struct {
 	Name      string        `help:"The bearer's name, for people; the role by default."`
 	Rights    []string      `name:"right" enum:"publish,draw,record,play,export,hold,delete,moderate,audit" help:"What the bearer may do: publish, draw, moderate, audit (read the audit log), and with recordings: record (list), play (and verify), export (take copies away), hold, delete. By default field and expert publish and draw."`
 	Staff     bool          `help:"Walks past the lobby, and may have a token for all rooms."`
+	Consent   bool          `help:"The bearer has agreed to being recorded: you vouch for it. For who comes by WHIP and cannot be asked."`
 	Expires   time.Duration `default:"12h" help:"For how long the link is good."`
 	Watch     []string      `placeholder:"AREA/MACHINE" help:"Machines whose telemetry the room gets when the bearer joins."`
 	URL       string        `name:"url" default:"http://127.0.0.1:8080" help:"Where the relay is reached."`
@@ -93,7 +94,7 @@ func (c inviteMake) run(stdout io.Writer) error {
 		name = c.Role
 	}
 	token, made, err := invitation.Open(c.Data, time.Now).Make(authority, auth.Grant{Room: c.Room, Role: c.Role, Name: name, Rights: c.Rights,
-		Watch: c.Watch, Staff: c.Staff}, c.Expires, account())
+		Watch: c.Watch, Staff: c.Staff, Consent: c.Consent}, c.Expires, account())
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,8 @@ type Grant struct {
 	Watch []string `json:"watch,omitempty"`
 	// Staff walk past the lobby, and may have a token for all rooms.
 	Staff bool `json:"staff,omitempty"`
+	// Consent says that the bearer has agreed to being recorded, by the word of who signed.
+	Consent bool `json:"consent,omitempty"`
 	jwt.RegisteredClaims
 }
 

@@ -32,6 +32,7 @@ type Invitation struct {
 	Rights      []string  `json:"rights"`
 	Watch       []string  `json:"watch,omitempty"`
 	Staff       bool      `json:"staff,omitempty"`
+	Consent     bool      `json:"consent,omitempty"` // to being recorded
 	Made        time.Time `json:"made"`
 	Expires     time.Time `json:"expires"`
 	By          string    `json:"by"`                 // who made it
@@ -69,7 +70,7 @@ func (b *Book) Make(a *auth.Authority, g auth.Grant, ttl time.Duration, by strin
 	if err != nil {
 		return "", Invitation{}, err
 	}
-	made = Invitation{ID: g.ID, Room: g.Room, Role: g.Role, Name: g.Name, Rights: g.Rights, Watch: g.Watch, Staff: g.Staff,
+	made = Invitation{ID: g.ID, Room: g.Room, Role: g.Role, Name: g.Name, Rights: g.Rights, Watch: g.Watch, Staff: g.Staff, Consent: g.Consent,
 		Made: g.IssuedAt.UTC(), Expires: g.ExpiresAt.UTC(), By: by}
 	return token, made, b.append(line{Invitation: made})
 }

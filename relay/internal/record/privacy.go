@@ -46,7 +46,7 @@ func (r *Recording) meet(e wire.Envelope) {
 	_, asked := r.people.asked[e.ID]
 	r.people.asked[e.ID] = who.Name
 	r.mu.Unlock()
-	if !asked {
+	if !asked && (r.cfg.Answered == nil || !r.cfg.Answered(e.ID)) {
 		r.cfg.Tell(wire.KindConsent, e.ID, wire.Consent{State: wire.ConsentAsked, Text: consentText})
 	}
 }

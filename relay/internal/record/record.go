@@ -42,6 +42,8 @@ type Config struct {
 	Lock func() (keyFile []byte, encrypt func([]byte) ([]byte, error), err error)
 	// Consent asks everybody before anything of theirs is recorded.
 	Consent bool
+	// Answered says whether a participant need not be asked: his answer comes by itself. nil: everybody is asked.
+	Answered func(participant string) bool
 	// EncryptTo are whom Lock encrypts to; second recorders are told.
 	EncryptTo []string
 }

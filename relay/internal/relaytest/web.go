@@ -20,6 +20,8 @@ type Guest struct {
 	ETag     string
 	Link     string       // the relay's ICE server
 	Client   *http.Client // nil: http.DefaultClient
+	Consent  string       // to being recorded; empty: nothing is said
+	Answered http.Header  // of the answer that made the session
 	Instance string       // the secret by which the relay knows it again; empty: none
 
 	t     testing.TB
@@ -53,7 +55,7 @@ func (g *Guest) Ask(method, address, mediaType, body, match string) (*http.Respo
 		g.t.Fatal(err)
 	}
 	for key, value := range map[string]string{"Authorization": "Bearer " + g.token, "Content-Type": mediaType, "If-Match": match,
-		"Sightline-Client": g.Instance} {
+		"Sightline-Client": g.Instance, "Sightline-Consent": g.Consent} {
 		if value != "" && value != "Bearer " {
 			r.Header.Set(key, value)
 		}
@@ -97,7 +99,7 @@ func (g *Guest) Open(address string) {
 		g.t.Fatal(err)
 	}
 	g.Resource, g.ETag = at.String(), resp.Header.Get("ETag")
-	g.Link = resp.Header.Get("Link")
+	g.Link, g.Answered = resp.Header.Get("Link"), resp.Header
 	g.Answer(answer)
 }
 

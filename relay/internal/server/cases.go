@@ -119,7 +119,7 @@ func (s *Server) beginRecording(o *openRoom) {
 	}
 	var err error
 	o.recording, err = record.Start(record.Config{Dir: s.recordings(), Room: o.Name(), Began: o.Began(), Time: o.TimeOf, Now: s.cfg.Now,
-		Log: s.log, Follow: s.bus.Follow, Head: o.Head, Tell: o.Report, Seal: s.seal.Signer(), Stamp: s.stamp(), Lock: s.lock, Consent: policy.Consent, EncryptTo: s.cfg.Recording.EncryptTo})
+		Log: s.log, Follow: s.bus.Follow, Head: o.Head, Tell: o.Report, Seal: s.seal.Signer(), Stamp: s.stamp(), Lock: s.lock, Consent: policy.Consent, EncryptTo: s.cfg.Recording.EncryptTo, Answered: s.answered})
 	if err != nil {
 		o.recording = nil
 		s.log.Error("room is open, and is not recorded", "room", o.Name(), "error", err)

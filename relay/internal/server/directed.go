@@ -92,7 +92,7 @@ func (s *Server) roomOf(r *http.Request) (name string, joins bool) {
 		joins = true
 	case len(part) == 2 && (part[0] == "whip" || part[0] == "whep") && r.Method == http.MethodPost:
 		name, joins = part[1], true
-	case len(part) == 3 && (part[0] == "whip" || part[0] == "whep") && r.Method != http.MethodOptions:
+	case (len(part) == 3 || len(part) == 4) && (part[0] == "whip" || part[0] == "whep") && r.Method != http.MethodOptions:
 		name = part[1]
 		if s.guests.get(part[2]) != nil {
 			return "", false

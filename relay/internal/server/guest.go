@@ -32,8 +32,9 @@ type guest struct {
 	fail  context.CancelCauseFunc
 	ended chan struct{} // closed when all is over
 
-	mu    sync.Mutex
-	paths int // the network paths so far: the ETag
+	mu      sync.Mutex
+	paths   int    // the network paths so far: the ETag
+	consent string // to being recorded: given, refused, or empty where he has not answered
 }
 
 // guests are the sessions, by their IDs.
@@ -133,6 +134,7 @@ func (g *guest) open(ctx context.Context, offer string) (answer string, err erro
 		s.conns.Done()
 		return "", &roomError{err}
 	}
+	g.sayConsent()
 	s.note(happened(g.note, audit.Joined, "", ""))
 	s.log.Info("joined", "room", g.room.Name(), "id", g.who.ID, "name", g.who.Name, "role", g.who.Role, "by", g.protocol())
 	go g.live()

@@ -19,6 +19,7 @@ import (
 //	POST   /whep/{room}       an offer that receives; ?participant= and ?track= say whose track, and which,
 //	                          ?scale= how large it is shown: 0.5 is half its size
 //	PATCH  /whip/{room}/{id}  candidates (If-Match: the ETag), or new credentials for a new path (If-Match: *)
+//	POST   /whip/{room}/{id}/consent  whether the publisher may be recorded: see consent.go
 //	DELETE /whip/{room}/{id}  the end
 //
 // Every request carries a bearer token for the room.
@@ -33,6 +34,8 @@ func (s *Server) handleGuests(mux *http.ServeMux) {
 		mux.HandleFunc("POST "+path, s.limitJoins(func(w http.ResponseWriter, r *http.Request) { s.openGuest(w, r, egress) }))
 		mux.HandleFunc("OPTIONS "+path, serveOptions("POST, OPTIONS", "Accept-Post", typeSDP))
 		mux.HandleFunc("PATCH "+path+"/{id}", s.patchGuest)
+		mux.HandleFunc("POST "+path+"/{id}/consent", s.consentGuest)
+		mux.HandleFunc("OPTIONS "+path+"/{id}/consent", serveOptions("POST, OPTIONS", "Accept-Post", typeSDP))
 		mux.HandleFunc("DELETE "+path+"/{id}", s.deleteGuest)
 		mux.HandleFunc("OPTIONS "+path+"/{id}", serveOptions("PATCH, DELETE, OPTIONS", "Accept-Patch", typeFragment))
 	}
@@ -42,14 +45,14 @@ func (s *Server) handleGuests(mux *http.ServeMux) {
 // sends by itself.
 func allowOrigins(w http.ResponseWriter) {
 	w.Header().Set("Access-Control-Allow-Origin", "*")
-	w.Header().Set("Access-Control-Expose-Headers", "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After")
+	w.Header().Set("Access-Control-Expose-Headers", "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After, "+recordingHeader)
 }
 
 func serveOptions(methods, accept, mediaType string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		allowOrigins(w)
 		w.Header().Set("Access-Control-Allow-Methods", methods)
-		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, "+instanceHeader)
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, "+instanceHeader+", "+consentHeader)
 		w.Header().Set("Access-Control-Max-Age", "600")
 		w.Header().Set(accept, mediaType)
 		w.Header().Set("Allow", methods)
@@ -126,6 +129,15 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 	g := &guest{s: s, id: rand.Text(), grant: grant, who: wire.Participant{ID: participantID(grant, instance(r)),
 		Name: grant.Name, Role: grant.Role, Online: true}}
 	g.note = entry(r, grant, g.who)
+	if grant.Consent {
+		g.answers(wire.ConsentGiven)
+	}
+	consent, err := consentOf(r)
+	if err != nil {
+		refuse(w, err)
+		return
+	}
+	g.answers(consent) // his own word goes before that of who has invited him
 	if wait, err := s.mustWait(r.Context(), grant, g.who.ID); err != nil {
 		s.unavailable(w, r, grant, err)
 		return
@@ -157,6 +169,9 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 		w.Header().Set("Location", r.URL.Path+"/"+g.id)
 		w.Header().Set("ETag", g.etag())
 		w.Header().Set("Accept-Patch", typeFragment)
+		if !egress {
+			w.Header().Set(recordingHeader, g.recorded())
+		}
 		s.linkICE(w, grant.Name)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, answer)
