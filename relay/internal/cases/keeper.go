@@ -44,8 +44,8 @@ type Keeper struct {
 	// Local is for how long a case stays on the relay's disk after it is in the store.
 	Local time.Duration
 	Log   *slog.Logger
-	// Tell hears when the store fails, with the reason in words, and, with none, when it works again.
-	Tell func(fault string)
+	// Tell hears when the store fails, with the reason, and, with none, when it works again.
+	Tell func(fault error)
 
 	fault bool
 }
@@ -75,10 +75,10 @@ func (k *Keeper) say(err error) {
 	switch {
 	case err != nil && !k.fault:
 		k.Log.Error("finished recordings are not put into the object store; they stay on the relay's disk", "error", err)
-		k.Tell(err.Error())
+		k.Tell(err)
 	case err == nil && k.fault:
 		k.Log.Info("the object store works again")
-		k.Tell("")
+		k.Tell(nil)
 	}
 	k.fault = err != nil
 }

@@ -9,7 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -94,8 +94,8 @@ func TestKeeper(t *testing.T) {
 			const size = 20<<20 + 17
 			large(t, data, s, "CASE-1", day0, size)
 			record(t, data, s, "hall", "open", day0.Add(time.Hour), false)
-			var told []string
-			k := &cases.Keeper{Store: store, Objects: sh.objects, Local: time.Hour, Log: slog.New(slog.DiscardHandler), Tell: func(f string) { told = append(told, f) }}
+			var told []error
+			k := &cases.Keeper{Store: store, Objects: sh.objects, Local: time.Hour, Log: slog.New(slog.DiscardHandler), Tell: func(f error) { told = append(told, f) }}
 			dir := find(t, store, "CASE-1").Dir
 			var packed bytes.Buffer
 			must(t, evidence.Pack(dir, &packed))
@@ -162,7 +162,7 @@ func away(t *testing.T, store *cases.Store, c cases.Case, objects cases.Objects,
 }
 
 // breaks takes the store away and gives it back: people are told of both.
-func breaks(t *testing.T, k *cases.Keeper, sh shelf, told *[]string) {
+func breaks(t *testing.T, k *cases.Keeper, sh shelf, told *[]error) {
 	t.Helper()
 	sh.down()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -175,7 +175,7 @@ func breaks(t *testing.T, k *cases.Keeper, sh shelf, told *[]string) {
 	nudge <- struct{}{}
 	cancel()
 	<-ended
-	if len(*told) != 2 || !strings.Contains((*told)[0], "refused") || (*told)[1] != "" {
+	if len(*told) != 2 || !errors.Is((*told)[0], syscall.ECONNREFUSED) || (*told)[1] != nil {
 		t.Errorf("told %q", *told)
 	}
 }

@@ -114,6 +114,9 @@ func Start(cfg Config) (*Recording, error) {
 	r.ctx, r.stop = context.WithCancel(context.Background())
 	r.tasks.Go(r.followLog)
 	r.seals.Go(r.seal)
+	if cfg.Stamp != nil {
+		r.tasks.Go(r.probe)
+	}
 	r.state(wire.Recorded{On: true})
 	return r, nil
 }
@@ -171,6 +174,14 @@ func (r *Recording) Track(up *sfu.Up, who wire.Participant) {
 func (r *Recording) fault(id, text string) {
 	r.cfg.Log.Error("recording: "+text, "room", r.cfg.Room, "what", id)
 	r.cfg.Tell(KindFault, id, Fault{Text: text})
+}
+
+// Cause is the innermost words of an error: people in a room need not know what the relay's paths and servers are called.
+func Cause(err error) string {
+	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
+		err = inner
+	}
+	return err.Error()
 }
 
 // over tells people of a fault that has ended.

@@ -44,29 +44,70 @@ func (r *Recording) seal() {
 	}
 }
 
+// commit writes what waits. Who waits for the disk for long is told so while it lasts.
 func (r *Recording) commit(s *sealing) {
-	began := r.cfg.Now()
+	began, told := r.cfg.Now(), make(chan struct{})
+	late := time.AfterFunc(slow, func() {
+		defer close(told)
+		if !s.slow {
+			s.slow = true
+			r.fault("disk", fmt.Sprintf("the disk is slow: it has not taken the recording for %.0f s; the next minute or so waits in memory", slow.Seconds()))
+		}
+	})
 	err := r.case_.Commit()
-	took := r.cfg.Now().Sub(began)
+	if !late.Stop() {
+		<-told
+	}
 	switch {
 	case err != nil && s.stuck == nil:
-		r.fault("disk", fmt.Sprintf("the disk does not take the recording: %v; the next minute or so waits in memory", err))
+		r.fault("disk", fmt.Sprintf("the disk does not take the recording: %s; the next minute or so waits in memory", Cause(err)))
+		r.cfg.Log.Error("recording: disk", "room", r.cfg.Room, "error", err)
 	case err == nil && s.stuck != nil:
-		r.fault("disk", "the disk takes the recording again")
-	case err == nil && took > slow && !s.slow:
-		r.fault("disk", fmt.Sprintf("the disk is slow: it took %.1f s for what it should take in %.1f", took.Seconds(), commitEvery.Seconds()))
+		r.over("disk", "the disk takes the recording again")
+	case err == nil && s.slow && r.cfg.Now().Sub(began) < slow:
+		s.slow = false
+		r.over("disk", "the disk is quick enough again")
 	}
-	s.stuck, s.slow = err, took > slow
+	s.stuck = err
 }
 
 func (r *Recording) head(s *sealing) {
 	err := r.case_.Head()
 	if err != nil && !s.unlog {
-		r.fault("seal", fmt.Sprintf("the recording goes on, but is not sealed for now: %v", err))
+		r.fault("seal", fmt.Sprintf("the recording goes on, but is not sealed for now: %s", Cause(err)))
+		r.cfg.Log.Error("recording: seal", "room", r.cfg.Room, "error", err)
 	} else if err == nil && s.unlog {
-		r.fault("seal", "the recording is sealed again")
+		r.over("seal", "the recording is sealed again")
 	}
 	s.unlog = err != nil
+}
+
+// probeEvery is how often an authority that does not answer is asked again.
+const probeEvery = 30 * time.Second
+
+// probe sees whether the authority answers, so that people hear of it while they can do something about it: the
+// timestamp itself is asked for at the end.
+func (r *Recording) probe() {
+	down := false
+	for {
+		_, err := r.cfg.Stamp("sightline asks whether the authority answers\n")
+		switch {
+		case err != nil && !down:
+			r.fault("authority", fmt.Sprintf("the recording goes on and is sealed, but will have no timestamp of an authority: %s", Cause(err)))
+			r.cfg.Log.Error("recording: authority", "room", r.cfg.Room, "error", err)
+		case err == nil && down:
+			r.over("authority", "the timestamp authority answers again")
+			return
+		case err == nil:
+			return
+		}
+		down = true
+		select {
+		case <-time.After(probeEvery):
+		case <-r.ctx.Done():
+			return
+		}
+	}
 }
 
 // end closes the case.

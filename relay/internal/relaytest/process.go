@@ -80,6 +80,9 @@ func (p *Process) Kill() {
 	<-p.exited
 }
 
+// PID is the process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Terminate asks the relay to end with SIGTERM.
 func (p *Process) Terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -124,7 +123,7 @@ func (s *Server) beginRecording(o *openRoom) {
 		o.recording = nil
 		s.log.Error("room is open, and is not recorded", "room", o.Name(), "error", err)
 		s.note(audit.Event{What: audit.RecordingEnded, Room: o.Name(), Reason: err.Error()})
-		o.Report(record.KindFault, "start", record.Fault{Text: fmt.Sprintf("this session is not recorded: %v", err)})
+		o.Report(record.KindFault, "start", record.Fault{Text: "this session is not recorded: " + record.Cause(err)})
 		return
 	}
 	if f := s.store.Load(); f != nil && !f.Over {
@@ -156,10 +155,10 @@ func (s *Server) openStore(ctx context.Context) (err error) {
 }
 
 // storeFault tells the people in all rooms that finished recordings cannot be put away, and when they can again.
-func (s *Server) storeFault(why string) {
+func (s *Server) storeFault(why error) {
 	f := record.Fault{Text: "the store of finished recordings takes them again", Over: true}
-	if why != "" {
-		f = record.Fault{Text: "the recording goes on, on the relay's disk; finished recordings cannot be put into their store for now: " + why}
+	if why != nil {
+		f = record.Fault{Text: "the recording goes on, on the relay's disk; finished recordings cannot be put into their store for now: " + record.Cause(why)}
 	}
 	s.store.Store(&f)
 	for _, o := range s.rooms.all() {

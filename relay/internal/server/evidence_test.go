@@ -149,7 +149,8 @@ func TestDiskFull(t *testing.T) {
 	if err := os.Remove(filler); err != nil {
 		t.Fatal(err)
 	}
-	relaytest.Eventually(t, "the room hears that it is over", func() bool { return x.told("recording", "again") })
+	seen := x.last("disk").Text
+	relaytest.Eventually(t, "the room hears that it is over", func() bool { return x.last("disk").Over })
 	dir, key := x.end(t)
 	proven(t, dir, key)
 	c := open(t, dir)
@@ -162,6 +163,7 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("%d µs are missing after frame %d", gap, i)
 		}
 	}
+	row(t, "disk full", "waits in memory for about a minute, nothing lost where it has room by then", seen)
 }
 
 // Where the room wants consent, nothing of a participant is recorded before it is given, and the chain has it first.
@@ -253,6 +255,7 @@ func TestNoRecordingCanBegin(t *testing.T) {
 		}
 	})
 	relaytest.Eventually(t, "the room hears that it is not recorded", func() bool { return x.told("recording", "this session is not recorded") })
+	row(t, "no recording can begin", "people work on, nothing is recorded", x.last("start").Text)
 	x.camera.Stop()
 	x.field.Close()
 	x.s.Close()
