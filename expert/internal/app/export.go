@@ -21,6 +21,7 @@ type exportCommand struct {
 	Unproven bool     `help:"Export a case that is not proven; every page and every picture says so."`
 	Camera   string   `placeholder:"NAME" help:"Whose camera the film shows; the technician's where none is named."`
 	PIP      bool     `name:"pip" help:"Put the other cameras into the picture."`
+	Blur     bool     `name:"blur-faces" help:"Make the faces that are found in the film and the report unrecognisable; some may be missed."`
 	Only     []string `placeholder:"FILE" help:"Make these files alone: film.mp4, captions.vtt, chapters.vtt, telemetry.csv, frames.csv, report.pdf."`
 }
 
@@ -42,7 +43,7 @@ func (c *exportCommand) run(ctx context.Context, stdout, stderr io.Writer) (err 
 		return fmt.Errorf("the case is not proven: %s\n%s", seal.Words, mend)
 	}
 	bar := newBar(stderr)
-	res, err := export.Run(ctx, export.Config{Tape: t, Faces: faces, Dir: c.Out, Seal: seal, Camera: c.Camera, Others: c.PIP, Only: c.Only,
+	res, err := export.Run(ctx, export.Config{Tape: t, Faces: faces, Dir: c.Out, Seal: seal, Camera: c.Camera, Others: c.PIP, BlurFaces: c.Blur, Only: c.Only,
 		Progress: bar.show, Now: time.Now})
 	bar.end()
 	if errors.Is(err, context.Canceled) {
@@ -59,6 +60,9 @@ func (c *exportCommand) run(ctx context.Context, stdout, stderr io.Writer) (err 
 	}
 	if res.Speed.Film > 0 {
 		fmt.Fprintln(stdout, res.Speed)
+	}
+	if c.Blur && res.Speed.Film > 0 {
+		fmt.Fprintf(stdout, "faces were found and blurred in %d pictures; look through the film before it is handed over: some may have been missed\n", res.Blurred)
 	}
 	if res.Damaged > 0 {
 		fmt.Fprintf(stdout, "%d pictures of the case do not decode; the film says so where they were\n", res.Damaged)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"image"
 	"io"
 	"os"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"sightline/annotate/typeset"
 	"sightline/devices/media"
+	"sightline/expert/internal/blur"
 	"sightline/expert/internal/report"
 	"sightline/expert/internal/tape"
 )
@@ -43,6 +45,8 @@ type Config struct {
 	Camera string
 	// Others puts the other cameras into the picture.
 	Others bool
+	// BlurFaces makes the faces that are found in the pictures of the film and of the report unrecognisable.
+	BlurFaces bool
 	// Only are the files to make; none is all.
 	Only []string
 	// Progress hears how far a file is, from 0 to 1; 1 comes once. Reused says that it was there already.
@@ -56,6 +60,7 @@ type Result struct {
 	Reused  []string
 	Speed   Speed // of the film, where it was made
 	Damaged int   // frames of it that did not decode
+	Blurred int   // frames of it in which a face was made unrecognisable
 }
 
 // Run makes the files that are not there yet. It may be broken off at any time by ctx, and called again.
@@ -84,6 +89,9 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 			res.Reused = append(res.Reused, name)
 			continue
 		}
+		if err := e.find(ctx, name); err != nil {
+			return res, err
+		}
 		cfg.Progress(name, 0, false)
 		if err := e.make(ctx, name, &res); err != nil {
 			return res, fmt.Errorf("%s: %w", filepath.Join(cfg.Dir, name), err)
@@ -103,12 +111,12 @@ func (cfg Config) of(c *tape.Camera) string {
 	if c != nil {
 		camera = c.Participant + "/" + c.Track
 	}
-	data, _ := json.Marshal([]any{version, cfg.Tape.About.ID, cfg.Tape.Head, cfg.Tape.Manifest.To, camera, cfg.Others, cfg.Seal.Proven, cfg.Seal.Words})
+	data, _ := json.Marshal([]any{version, cfg.Tape.About.ID, cfg.Tape.Head, cfg.Tape.Manifest.To, camera, cfg.Others, cfg.BlurFaces, cfg.Seal.Proven, cfg.Seal.Words})
 	return string(data)
 }
 
 // version changes with what the files look like.
-const version = 2
+const version = 3
 
 // pick returns the camera that the film is of; nil where nobody sent a picture.
 func pick(t *tape.Tape, name string) (*tape.Camera, error) {
@@ -130,6 +138,44 @@ type exporter struct {
 	cfg    Config
 	camera *tape.Camera
 	state  *state
+	faces  map[*tape.Camera]*blur.Index // nil where none are to be blurred, or before they are found
+}
+
+// Faces is what progress is called that is made with finding them.
+const Faces = "faces"
+
+// find finds the faces, before the first file that has pictures.
+func (e *exporter) find(ctx context.Context, name string) error {
+	if !e.cfg.BlurFaces || e.faces != nil || name != Film && name != Report {
+		return nil
+	}
+	e.faces = map[*tape.Camera]*blur.Index{}
+	for _, c := range e.cfg.Tape.Cameras {
+		if c != e.camera && !e.cfg.Others {
+			continue
+		}
+		index, err := blur.New(ctx, e.cfg.Tape, c, func(done float64) { e.cfg.Progress(Faces, min(0.999, done), false) })
+		if err != nil {
+			return fmt.Errorf("look for faces in the pictures of %s: %w", c.Name, err)
+		}
+		e.faces[c] = index
+	}
+	e.cfg.Progress(Faces, 1, false)
+	return nil
+}
+
+// blurred says how many pictures of the film have a face that was found, of how many.
+func (e *exporter) blurred() (n, of int) {
+	for _, s := range plan(e.cfg.Tape, e.camera) {
+		if s.shot < 0 {
+			continue
+		}
+		of++
+		if len(e.faces[e.camera].Boxes(e.camera.Shots[s.shot].Session)) > 0 {
+			n++
+		}
+	}
+	return n, of
 }
 
 func (e *exporter) make(ctx context.Context, name string, res *Result) error {
@@ -141,7 +187,13 @@ func (e *exporter) make(ctx context.Context, name string, res *Result) error {
 }
 
 func (e *exporter) report(ctx context.Context, w io.Writer) error {
-	return report.Write(ctx, w, report.Config{Tape: e.cfg.Tape, Camera: e.camera, Faces: e.cfg.Faces, Seal: e.cfg.Seal, Now: e.cfg.Now})
+	cfg := report.Config{Tape: e.cfg.Tape, Camera: e.camera, Faces: e.cfg.Faces, Seal: e.cfg.Seal, Now: e.cfg.Now}
+	if e.cfg.BlurFaces && e.camera != nil {
+		n, of := e.blurred()
+		cfg.Blurred = fmt.Sprintf("On request, faces were looked for and made unrecognisable: in %d of the %d pictures of the film. Some may have been missed. The recording itself is as it was.", n, of)
+		cfg.Hide = func(c *tape.Camera, session int64, p *image.YCbCr) { blur.Hide(p, e.faces[c].Boxes(session)) }
+	}
+	return report.Write(ctx, w, cfg)
 }
 
 // checkEvery is how much of a film may be made again after it was broken off, µs of it.
@@ -154,6 +206,7 @@ func (e *exporter) film(ctx context.Context, res *Result) error {
 		sign = "NOT PROVEN"
 	}
 	f := newFilm(e.cfg.Tape, e.camera, e.cfg.Others, sign, e.cfg.Faces)
+	f.hide = e.faces
 	path := filepath.Join(e.cfg.Dir, Film)
 	out, resumed, err := openTail(path+".part", e.state.Film)
 	if err != nil {
@@ -181,6 +234,9 @@ func (e *exporter) film(ctx context.Context, res *Result) error {
 		res.Speed = Speed{time.Duration(e.cfg.Tape.End-e.cfg.Tape.Start-f.steps[first].at) * time.Microsecond, e.cfg.Now().Sub(w.begun)}
 	}
 	res.Damaged = f.damage
+	if e.cfg.BlurFaces {
+		res.Blurred, _ = e.blurred()
+	}
 	if err == nil {
 		e.state.Film = nil
 	}

@@ -11,6 +11,7 @@ import (
 	"sightline/annotate/scene"
 	"sightline/annotate/typeset"
 	"sightline/devices/media"
+	"sightline/expert/internal/blur"
 	"sightline/expert/internal/call"
 	"sightline/expert/internal/compose"
 	"sightline/expert/internal/reel"
@@ -29,6 +30,7 @@ type film struct {
 	fps    float64
 	steps  []step
 	damage int // frames that did not decode
+	hide   map[*tape.Camera]*blur.Index
 }
 
 // newFilm lays a film out.
@@ -53,9 +55,15 @@ func newFilm(t *tape.Tape, c *tape.Camera, pip bool, sign string, faces *typeset
 type take struct {
 	step
 	frame  *call.Frame // nil for a card
-	insets []*call.Frame
+	insets []inset
 	sounds []media.AACPacket
 	out    *image.YCbCr
+}
+
+// inset is a picture in the picture, of another camera.
+type inset struct {
+	camera *tape.Camera
+	frame  *call.Frame
 }
 
 // underway is how many steps wait between two goroutines.
@@ -95,8 +103,8 @@ func (f *film) run(ctx context.Context, from int, put func(take, *media.H264Enco
 
 func (t *take) release() {
 	t.frame.Release()
-	for _, f := range t.insets {
-		f.Release()
+	for _, i := range t.insets {
+		i.frame.Release()
 	}
 	t.frame, t.insets = nil, nil
 }
@@ -142,7 +150,7 @@ func (f *film) decode(ctx context.Context, from int, to chan<- take) (err error)
 		for _, r := range reels[1:] {
 			if i := r.Camera.At(f.tape.Start + s.at); i >= 0 && f.tape.Start+s.at-r.Camera.Shots[i].Session < 2*cardEvery {
 				if p, err := r.Frame(ctx, i, nil); err == nil {
-					t.insets = append(t.insets, p)
+					t.insets = append(t.insets, inset{r.Camera, p})
 				}
 			}
 		}
@@ -175,6 +183,7 @@ func (f *film) draw(c *compose.Composer, t *take) {
 	var picture *image.YCbCr
 	if t.frame != nil {
 		picture = t.frame.Picture
+		blur.Hide(picture, f.hide[f.camera].Boxes(f.camera.Shots[t.shot].Session))
 		in = c.Scene(f.tape, f.camera, f.camera.Shots[t.shot])
 	} else {
 		picture = dark(f.size)
@@ -200,7 +209,9 @@ func (f *film) insets(t *take) []compose.Inset {
 	var out []compose.Inset
 	w := f.size.X / 4 &^ 1
 	y := f.size.Y - f.size.Y/8
-	for _, p := range t.insets {
+	for _, i := range t.insets {
+		p := i.frame
+		blur.Hide(p.Picture, f.hide[i.camera].Boxes(f.tape.Start+t.at))
 		h := w * p.Size().Y / max(1, p.Size().X) &^ 1
 		if y-h < 0 {
 			break

@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"image"
 	"io"
 	"slices"
 	"strings"
@@ -31,6 +32,10 @@ type Config struct {
 	Faces  *typeset.Faces
 	Seal   Seal
 	Now    func() time.Time
+	// Blurred says in a sentence that faces were made unrecognisable, and Hide does so in a camera's picture of an
+	// instant; empty and nil where that was not asked for.
+	Blurred string
+	Hide    func(c *tape.Camera, session int64, p *image.YCbCr)
 }
 
 // Write writes the report. It ends early with ctx.
@@ -100,6 +105,9 @@ func (d *doc) head() {
 	}
 	d.fact("Recorded", cmp.Or(strings.Join(tracks, "; "), "the room log alone"))
 	d.fact("Case", t.About.ID)
+	if d.cfg.Blurred != "" {
+		d.fact("Faces", d.cfg.Blurred)
+	}
 	d.y += 2
 }
 

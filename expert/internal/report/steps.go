@@ -149,6 +149,9 @@ func (d *doc) picture(i int, in scene.Input, must string) []byte {
 		return nil
 	}
 	defer f.Release()
+	if d.cfg.Hide != nil {
+		d.cfg.Hide(d.cfg.Camera, d.cfg.Camera.Shots[i].Session, f.Picture)
+	}
 	in.Width, in.Height, in.Frame = float64(d.composer.Size().X), float64(d.composer.Size().Y), f.Size()
 	r := d.composer.Builder.Build(in)
 	for _, v := range r.Marks {

@@ -36,6 +36,7 @@ var edges = []edge{
 	{"github.com/pion/mediadevices", []string{"devices/media"}, "drivers and codecs are cgo and have one home"},
 	{"github.com/eclipse/paho.mqtt.golang", []string{"devices/mqtt"}, "topics and payloads are read in one place"},
 	{"github.com/hajimehoshi/ebiten/v2", []string{"field/internal/shell", "expert/internal/shell"}, "a window is a shell: what it shows can be tested without one"},
+	{"github.com/esimov/pigo", []string{"vision/faces"}, "how faces are found is known in one place"},
 	{"github.com/ebitengine/oto", []string{"expert/internal/shell"}, "a window is a shell: what it plays can be tested without one"},
 	{"github.com/ebitenui/ebitenui", []string{"field/internal/shell", "expert/internal/shell"}, "widgets belong to the window"},
 	{"github.com/pion/webrtc", []string{"relay"}, "who takes part speaks through relay/client"},
@@ -86,7 +87,7 @@ var bans = []ban{
 
 // withoutCgo must build with CGO_ENABLED=0.
 var withoutCgo = []string{"./relay/...", "./annotate/...", "./assets/...", "./devices/mqtt/...", "./devices/sim/...", "./devices/bridge/...",
-	"./vision", "./vision/geom", "./vision/camera", "./vision/solve", "./vision/mapping", "./vision/track", "./vision/marker"}
+	"./vision", "./vision/geom", "./vision/camera", "./vision/solve", "./vision/faces", "./vision/mapping", "./vision/track", "./vision/marker"}
 
 func root(t *testing.T) string {
 	t.Helper()
