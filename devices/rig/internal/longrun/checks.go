@@ -48,6 +48,9 @@ func (s *session) verify(ctx context.Context, t *Table) error {
 // export makes everything of Tom's view, with the others in it, and the probe's film.
 func (s *session) export(ctx context.Context, t *Table) error {
 	for name, args := range map[string][]string{"Tom": {"--pip"}, "Probe": {"--only", "film.mp4", "--only", "frames.csv"}} {
+		if err := os.RemoveAll(s.path("export-" + name)); err != nil {
+			return err
+		}
 		out, err := command(ctx, s.program("expert"), append([]string{"export", s.caseDir, "--key", s.key(), "--out", s.path("export-" + name), "--camera", name}, args...)...)
 		if err != nil {
 			return err

@@ -5,6 +5,7 @@ package longrun
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type Config struct {
 	FPS      float64       `default:"10" help:"Frames per second of the technicians' cameras."`
 	Machines int           `default:"5" help:"Machines of ten tags each."`
 	Rate     float64       `default:"10" help:"Values of each tag in a second."`
+	Again    bool          `help:"Record nothing: look once more at the session that is in --out."`
 	Players  bool          `default:"true" negatable:"" help:"Play it all in ffplay, VLC and Chromium."`
 }
 
@@ -45,11 +47,8 @@ type session struct {
 // Run runs the session and returns what was found. It returns an error where a program could not do its part; what
 // was wrong with the result is in the table's Failures.
 func Run(ctx context.Context, cfg Config, out io.Writer) (*Table, error) {
-	if err := errors.Join(os.RemoveAll(cfg.Out), os.MkdirAll(cfg.Out, 0o755)); err != nil {
-		return nil, err
-	}
-	s := &session{cfg: cfg, out: out}
-	if err := s.play(ctx); err != nil {
+	s := &session{cfg: cfg, out: out, plant: &plant{}, probe: &probe{}}
+	if err := s.record(ctx); err != nil {
 		return nil, err
 	}
 	t := &Table{}
@@ -63,6 +62,34 @@ func Run(ctx context.Context, cfg Config, out io.Writer) (*Table, error) {
 		}
 	}
 	return t, nil
+}
+
+// truth is what the session itself knows of what it sent.
+type truth struct {
+	Sent  []int64 `json:"sent"`  // when each value was sent
+	Began int64   `json:"began"` // when the probe's first tone began
+}
+
+// record plays the session and keeps the truth of it, or takes that of the last one.
+func (s *session) record(ctx context.Context) (err error) {
+	var t truth
+	if s.cfg.Again {
+		data, err := os.ReadFile(s.path("truth.json"))
+		if err = errors.Join(err, json.Unmarshal(data, &t)); err != nil {
+			return fmt.Errorf("there is no session to look at: %w", err)
+		}
+		s.plant.sent, s.probe.began = t.Sent, t.Began
+		s.caseDir, err = s.find()
+		return err
+	}
+	if err := errors.Join(os.RemoveAll(s.cfg.Out), os.MkdirAll(s.cfg.Out, 0o755), s.play(ctx)); err != nil {
+		return err
+	}
+	data, err := json.Marshal(truth{s.plant.sent, s.probe.began})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.path("truth.json"), data, 0o644)
 }
 
 func (s *session) path(name string) string    { return filepath.Join(s.cfg.Out, name) }
@@ -126,7 +153,6 @@ func (s *session) meet(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	s.probe = &probe{}
 	tasks.Go(func() {
 		select {
 		case <-time.After(probeLate):

@@ -173,14 +173,14 @@ func (s *session) marks(ctx context.Context, t *Table) error {
 	a, b := spreadOf(off), spreadOf(later)
 	t.add("the mark in the film against where the field drew it in that frame", "%d pictures: %.1f px p50, %.1f px p95, %.1f px p99", len(off), a.p50, a.p95, a.p99)
 	t.add("the same against the frame after", "%.1f px p50, %.1f px p95", b.p50, b.p95)
-	t.add("pictures without the mark that the field drew", "%d: where it was placed had not reached the relay yet", missed)
+	t.add("pictures without the mark that the field drew", "%d, in which it was drawn before the relay knew its place", missed)
 	t.want(len(off) > 20 && a.p95 < 4, "marks of the film are %.1f px off at p95 in %d pictures", a.p95, len(off))
 	t.want(float64(missed) < 0.05*float64(len(off)), "%d pictures miss a mark", missed)
 	return err
 }
 
 // around is how far from its middle a circle's line may be, pixels for each of the picture's width.
-const around = 0.06
+const around = 0.16
 
 // middle is the middle of the circle near a place: between its leftmost and its rightmost points.
 func middle(rgb []byte, w, h int, d drawn) (u, v float64, ok bool) {
