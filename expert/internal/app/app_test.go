@@ -84,9 +84,9 @@ func startRelayIn(t testing.TB, data string, more ...string) *relay {
 	return r
 }
 
-func (r *relay) token(t testing.TB, role, name string) string {
+func (r *relay) token(t testing.TB, role, name string, more ...string) string {
 	t.Helper()
-	out, err := exec.Command(relayProgram, "invite", "hall", "--role", role, "--name", name, "--data", r.data, "--token-only").Output()
+	out, err := exec.Command(relayProgram, append([]string{"invite", "hall", "--role", role, "--name", name, "--data", r.data, "--token-only"}, more...)...).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"sightline/annotate/typeset"
 	"sightline/expert/internal/export"
 )
 
@@ -26,24 +25,20 @@ type exportCommand struct {
 }
 
 func (c *exportCommand) run(ctx context.Context, stdout, stderr io.Writer) (err error) {
-	faces, err := typeset.New()
+	o, err := c.open(ctx, "export")
 	if err != nil {
 		return err
 	}
-	t, seal, err := c.open()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, t.Close()) }()
-	if !seal.Proven && !c.Unproven {
+	defer func() { err = errors.Join(err, o.close()) }()
+	if !o.seal.Proven && !c.Unproven {
 		mend := "--unproven exports it all the same, and every page and picture says so"
 		if c.Key == "" {
 			mend = "give --key, as \"relay seal-key\" prints it; " + mend
 		}
-		return fmt.Errorf("the case is not proven: %s\n%s", seal.Words, mend)
+		return fmt.Errorf("the case is not proven: %s\n%s", o.seal.Words, mend)
 	}
 	bar := newBar(stderr)
-	res, err := export.Run(ctx, export.Config{Tape: t, Faces: faces, Dir: c.Out, Seal: seal, Camera: c.Camera, Others: c.PIP, BlurFaces: c.Blur, Only: c.Only,
+	res, err := export.Run(ctx, export.Config{Tape: o.tape, Faces: o.faces, Dir: c.Out, Seal: o.seal, Camera: c.Camera, Others: c.PIP, BlurFaces: c.Blur, Only: c.Only,
 		Progress: bar.show, Now: time.Now})
 	bar.end()
 	if errors.Is(err, context.Canceled) {

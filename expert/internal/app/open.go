@@ -10,7 +10,6 @@ import (
 
 	"sightline/annotate"
 	"sightline/annotate/scene"
-	"sightline/annotate/typeset"
 	"sightline/expert/internal/deck"
 	"sightline/expert/internal/desk"
 )
@@ -32,18 +31,15 @@ func (c *openCommand) run(ctx context.Context, args []string, stdout io.Writer, 
 	if c.Screenshot == "" && open == nil {
 		return becomeWindow(args)
 	}
-	faces, err := typeset.New()
+	o, err := c.open(ctx, "archive")
 	if err != nil {
 		return err
 	}
-	t, seal, err := c.open()
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, t.Close()) }()
+	defer func() { err = errors.Join(err, o.close()) }()
+	t := o.tape
 	k := deck.New(t, time.Now)
-	p := &past{deck: k, desk: desk.New(desk.Config{Source: k, Editor: nobody{}, Faces: faces, Now: k.Now,
-		Review: &desk.Review{Deck: k, Tape: t, Proven: seal.Proven, Verdict: seal.Words}}, width, height, 1)}
+	p := &past{deck: k, desk: desk.New(desk.Config{Source: k, Editor: nobody{}, Faces: o.faces, Now: k.Now,
+		Review: &desk.Review{Deck: k, Tape: t, Proven: o.seal.Proven, Verdict: o.seal.Words}}, width, height, 1)}
 	defer func() { p.desk.Close(); err = errors.Join(err, k.Close()) }()
 	if c.At > 0 {
 		k.GoTo(t.Start + c.At.Microseconds())

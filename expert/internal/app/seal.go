@@ -1,12 +1,14 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"time"
 
+	"sightline/annotate/typeset"
 	"sightline/expert/internal/report"
 	"sightline/expert/internal/tape"
 	"sightline/relay/evidence"
@@ -15,7 +17,8 @@ import (
 
 // caseFlags are what every command on a case takes.
 type caseFlags struct {
-	Case     string `arg:"" type:"path" help:"The case: a folder, or the archive of one."`
+	Case     string `arg:"" help:"The case: a folder, the archive of one, or its address at a relay: https://RELAY/api/v1/cases/ID."`
+	Token    string `placeholder:"TOKEN" help:"Token with the right to play, or to export, where the case is at a relay, which notes each access."`
 	Key      string `placeholder:"KEY" help:"The relay's key, as \"relay seal-key\" prints it, or a file with it: proves the case."`
 	Identity string `type:"existingfile" placeholder:"FILE" help:"The age identity that an encrypted case is opened with."`
 }
@@ -33,8 +36,43 @@ func (f caseFlags) unlock() (evidence.Decrypt, error) {
 	return vault.Unlock(f.Case, in)
 }
 
-// open opens the case and examines its seal.
-func (f caseFlags) open() (*tape.Tape, report.Seal, error) {
+// opened is a case to work on.
+type opened struct {
+	tape  *tape.Tape
+	seal  report.Seal
+	faces *typeset.Faces
+	copy  string // of a case at a relay; empty for none
+}
+
+// close closes the case, and takes away the copy.
+func (o opened) close() error {
+	err := o.tape.Close()
+	if o.copy != "" {
+		err = errors.Join(err, os.Remove(o.copy))
+	}
+	return err
+}
+
+// open opens the case and examines its seal. A case at a relay is brought here first, for a purpose: archive, to
+// play it, or export. Close it afterwards.
+func (f caseFlags) open(ctx context.Context, purpose string) (o opened, err error) {
+	if o.faces, err = typeset.New(); err != nil {
+		return o, err
+	}
+	if atRelay(f.Case) {
+		if o.copy, err = fetch(ctx, f.Case, f.Token, purpose); err != nil {
+			return o, err
+		}
+		f.Case = o.copy
+	}
+	if o.tape, o.seal, err = f.read(); err != nil && o.copy != "" {
+		err = errors.Join(err, os.Remove(o.copy))
+	}
+	return o, err
+}
+
+// read opens the case and examines its seal.
+func (f caseFlags) read() (*tape.Tape, report.Seal, error) {
 	if _, err := os.Stat(f.Case); err != nil {
 		return nil, report.Seal{}, fmt.Errorf("the case: %w", err)
 	}

@@ -254,11 +254,17 @@ func (r *relay) finish(t testing.TB, data string) (dir, key string) {
 	if err != nil || len(cases) != 1 {
 		t.Fatalf("cases %v, %v", cases, err)
 	}
-	out, err := exec.Command(relayProgram, "seal-key", "--data", data).Output()
+	return cases[0], r.key(t)
+}
+
+// key is the relay's, by which its cases are proven.
+func (r *relay) key(t testing.TB) string {
+	t.Helper()
+	out, err := exec.Command(relayProgram, "seal-key", "--data", r.data).Output()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cases[0], strings.TrimSpace(string(out))
+	return strings.TrimSpace(string(out))
 }
 
 // heardOf plays a tape for some seconds, as a sound output reads it, and returns when a tone begins, seconds from the

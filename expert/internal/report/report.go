@@ -188,7 +188,7 @@ func (d *doc) open() {
 		d.para("None that the recording knows of.")
 	}
 	for _, p := range points {
-		d.row([]float64{6, 0}, false, "☐", p)
+		d.row([]float64{6, 0}, false, "•", p)
 	}
 }
 

@@ -1,0 +1,47 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// atRelay says whether a case is named by its address at a relay.
+func atRelay(name string) bool {
+	return strings.HasPrefix(name, "https://") || strings.HasPrefix(name, "http://")
+}
+
+// fetch brings the archive of a case from a relay into a file of its own, which the caller removes. The relay notes
+// who took it, and whether to play it or to export it.
+func fetch(ctx context.Context, address, token, purpose string) (path string, err error) {
+	if token == "" {
+		return "", errors.New("a case at a relay needs --token, one with the right to play cases, or to export them")
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, strings.TrimRight(address, "/")+"/"+purpose, nil)
+	if err != nil {
+		return "", err
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return "", fmt.Errorf("the case: %w", err)
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		why, _ := io.ReadAll(io.LimitReader(answer.Body, 1000)) // the status says the most
+		return "", fmt.Errorf("the case: the relay says %s: %s", answer.Status, strings.TrimSpace(string(why)))
+	}
+	f, err := os.CreateTemp("", "sightline-case-*.zip")
+	if err != nil {
+		return "", err
+	}
+	_, err = io.Copy(f, answer.Body)
+	if err = errors.Join(err, f.Close()); err != nil {
+		return "", errors.Join(fmt.Errorf("the case: %w", err), os.Remove(f.Name()))
+	}
+	return f.Name(), nil
+}
