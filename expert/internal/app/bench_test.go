@@ -60,7 +60,7 @@ func BenchmarkScrub(b *testing.B) {
 }
 
 func scrub(b *testing.B, c *recorded) {
-	t, err := tape.Open(c.dir, nil)
+	t, err := tape.Open(c.dir, nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

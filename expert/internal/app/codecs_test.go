@@ -96,7 +96,7 @@ func probe(t *testing.T, film, entries string) string {
 // everyFrame shows each frame of a case, the last first.
 func everyFrame(t *testing.T, dir, codec string) {
 	t.Helper()
-	tp, err := tape.Open(dir, nil)
+	tp, err := tape.Open(dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -361,7 +361,7 @@ func TestExportGoesOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tp, err := tape.Open(c.dir, nil)
+	tp, err := tape.Open(c.dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -15,7 +16,7 @@ func atRelay(name string) bool {
 	return strings.HasPrefix(name, "https://") || strings.HasPrefix(name, "http://")
 }
 
-// fetch brings the archive of a case from a relay into a file of its own, which the caller removes. The relay notes
+// fetch brings the archive of a case from a relay into a folder of its own, which the caller removes. The relay notes
 // who took it, and whether to play it or to export it.
 func fetch(ctx context.Context, address, token, purpose string) (path string, err error) {
 	if token == "" {
@@ -35,13 +36,18 @@ func fetch(ctx context.Context, address, token, purpose string) (path string, er
 		why, _ := io.ReadAll(io.LimitReader(answer.Body, 1000)) // the status says the most
 		return "", fmt.Errorf("the case: the relay says %s: %s", answer.Status, strings.TrimSpace(string(why)))
 	}
-	f, err := os.CreateTemp("", "sightline-case-*.zip")
+	dir, err := os.MkdirTemp("", "sightline-case-")
 	if err != nil {
 		return "", err
 	}
-	_, err = io.Copy(f, answer.Body)
-	if err = errors.Join(err, f.Close()); err != nil {
-		return "", errors.Join(fmt.Errorf("the case: %w", err), os.Remove(f.Name()))
+	path = filepath.Join(dir, "case.zip")
+	f, err := os.Create(path)
+	if err == nil {
+		_, err = io.Copy(f, answer.Body)
+		err = errors.Join(err, f.Close())
 	}
-	return f.Name(), nil
+	if err != nil {
+		return "", errors.Join(fmt.Errorf("the case: %w", err), os.RemoveAll(dir))
+	}
+	return path, nil
 }

@@ -25,7 +25,7 @@ func review(t *testing.T, c *recorded) *past {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tp, err := tape.Open(c.dir, nil)
+	tp, err := tape.Open(c.dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func (p *past) settle(t *testing.T) {
 func TestScrub(t *testing.T) {
 	c := record(t)
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	tp, err := tape.Open(c.dir, nil)
+	tp, err := tape.Open(c.dir, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

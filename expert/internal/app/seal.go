@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,23 +19,26 @@ import (
 
 // caseFlags are what every command on a case takes.
 type caseFlags struct {
-	Case     string `arg:"" help:"The case: a folder, the archive of one, or its address at a relay: https://RELAY/api/v1/cases/ID."`
-	Token    string `placeholder:"TOKEN" help:"Token with the right to play, or to export, where the case is at a relay, which notes each access."`
-	Key      string `placeholder:"KEY" help:"The relay's key, as \"relay seal-key\" prints it, or a file with it: proves the case."`
-	Identity string `type:"existingfile" placeholder:"FILE" help:"The age identity that an encrypted case is opened with."`
+	Case     string   `arg:"" help:"The case: a folder, the archive of one, or its address at a relay: https://RELAY/api/v1/cases/ID."`
+	With     []string `type:"path" placeholder:"CASE" help:"Cases of other recorders of the same session, besides those that lie beside the case: what the case lacks is filled in from them, and said to be."`
+	Token    string   `placeholder:"TOKEN" help:"Token with the right to play, or to export, where the case is at a relay, which notes each access."`
+	Key      string   `placeholder:"KEY" help:"The relay's key, as \"relay seal-key\" prints it, or a file with it: proves the case."`
+	Identity string   `type:"existingfile" placeholder:"FILE" help:"The age identity that an encrypted case is opened with."`
 }
 
-// unlock returns what reads the pieces of an encrypted case; nil without an identity.
-func (f caseFlags) unlock() (evidence.Decrypt, error) {
+// unlock returns what reads the pieces of encrypted cases; nil without an identity.
+func (f caseFlags) unlock() evidence.Unlock {
 	if f.Identity == "" {
-		return nil, nil
+		return nil
 	}
-	in, err := os.Open(f.Identity)
-	if err != nil {
-		return nil, err
+	return func(path string) (evidence.Decrypt, error) {
+		in, err := os.Open(f.Identity)
+		if err != nil {
+			return nil, err
+		}
+		defer in.Close()
+		return vault.Unlock(path, in)
 	}
-	defer in.Close()
-	return vault.Unlock(f.Case, in)
 }
 
 // opened is a case to work on.
@@ -48,7 +53,7 @@ type opened struct {
 func (o opened) close() error {
 	err := o.tape.Close()
 	if o.copy != "" {
-		err = errors.Join(err, os.Remove(o.copy))
+		err = errors.Join(err, os.RemoveAll(filepath.Dir(o.copy)))
 	}
 	return err
 }
@@ -66,7 +71,7 @@ func (f caseFlags) open(ctx context.Context, purpose string) (o opened, err erro
 		f.Case = o.copy
 	}
 	if o.tape, o.seal, err = f.read(); err != nil && o.copy != "" {
-		err = errors.Join(err, os.Remove(o.copy))
+		err = errors.Join(err, os.RemoveAll(filepath.Dir(o.copy)))
 	}
 	return o, err
 }
@@ -76,18 +81,23 @@ func (f caseFlags) read() (*tape.Tape, report.Seal, error) {
 	if _, err := os.Stat(f.Case); err != nil {
 		return nil, report.Seal{}, fmt.Errorf("the case: %w", err)
 	}
-	decrypt, err := f.unlock()
+	others, err := evidence.Beside(f.Case)
 	if err != nil {
 		return nil, report.Seal{}, err
 	}
-	t, err := tape.Open(f.Case, decrypt)
-	if err != nil && decrypt == nil && strings.Contains(err.Error(), "encrypted") {
+	for _, o := range f.With {
+		if !slices.Contains(others, o) {
+			others = append(others, o)
+		}
+	}
+	t, err := tape.Open(f.Case, others, f.unlock())
+	if err != nil && f.Identity == "" && strings.Contains(err.Error(), "encrypted") {
 		err = fmt.Errorf("%w: --identity FILE names the age identity of one of those who may read it", err)
 	}
 	if err != nil {
 		return nil, report.Seal{}, err
 	}
-	seal, err := f.examine(t, decrypt)
+	seal, err := f.examine(t, others)
 	if err != nil {
 		return nil, report.Seal{}, errors.Join(err, t.Close())
 	}
@@ -96,7 +106,7 @@ func (f caseFlags) read() (*tape.Tape, report.Seal, error) {
 
 // examine says whether the case is proven. Without a key, the one that the case names shows whether the case
 // is whole in itself; that is no proof, for who changes a case can name another key.
-func (f caseFlags) examine(t *tape.Tape, decrypt evidence.Decrypt) (report.Seal, error) {
+func (f caseFlags) examine(t *tape.Tape, others []string) (report.Seal, error) {
 	key := f.Key
 	if data, err := os.ReadFile(key); key != "" && err == nil {
 		key = string(data)
@@ -105,7 +115,7 @@ func (f caseFlags) examine(t *tape.Tape, decrypt evidence.Decrypt) (report.Seal,
 	if !given {
 		key = t.About.Key
 	}
-	r, err := evidence.Verify(f.Case, evidence.VerifyConfig{Key: key, Decrypt: decrypt})
+	r, err := evidence.VerifySession(f.Case, others, evidence.VerifyConfig{Key: key}, f.unlock())
 	if err != nil {
 		return report.Seal{}, err
 	}
@@ -121,7 +131,11 @@ func (f caseFlags) examine(t *tape.Tape, decrypt evidence.Decrypt) (report.Seal,
 	case r.Proven:
 		s.Words = "The case is whole by the key that it names itself; nobody vouches for that key. Give the relay's key to prove it."
 	default:
-		s.Words = fmt.Sprintf("%d faults were found; the first: %s: %s: %s.", len(r.Faults), r.Faults[0].Kind, r.Faults[0].Place, r.Faults[0].Text)
+		faults := r.Faults
+		for _, second := range r.Seconds {
+			faults = append(faults, second.Faults...)
+		}
+		s.Words = fmt.Sprintf("%d faults were found; the first: %s: %s: %s.", len(faults), faults[0].Kind, faults[0].Place, faults[0].Text)
 	}
 	for line := range strings.Lines(strings.TrimSpace(words.String())) {
 		if line = strings.TrimSpace(line); !strings.Contains(line, "PROVEN") {

@@ -153,7 +153,7 @@ func TestSoundOfAFilm(t *testing.T) {
 	if err != nil || strings.Join(strings.Fields(string(streams)), " ") != "h264 aac" {
 		t.Fatalf("%v: %s", err, streams)
 	}
-	tp, err := tape.Open(found, nil)
+	tp, err := tape.Open(found, nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -100,7 +100,7 @@ func TestCaseAtRelay(t *testing.T) {
 	if code, words := run(t, "open", address, "--token", may, "--identity", identity, "--key", key, "--at", "2s", "--screenshot", shot); code != 0 {
 		t.Errorf("%d: %s", code, words)
 	}
-	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "sightline-case-*.zip")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(os.TempDir(), "sightline-case-*")); len(left) > 0 {
 		t.Errorf("copies are left: %v", left)
 	}
 	log, err := os.ReadFile(filepath.Join(data, "audit.jsonl"))

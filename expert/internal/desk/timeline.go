@@ -29,6 +29,7 @@ var laneList = [...]lane{
 	{"Alarms", tape.Alarmed, color.NRGBA{255, 77, 77, 255}},
 	{"Snapshots", tape.Pictured, color.NRGBA{61, 220, 132, 255}},
 	{"Gaps", tape.Missing, color.NRGBA{150, 160, 172, 255}},
+	{"Filled in", tape.Filled, color.NRGBA{178, 132, 255, 255}},
 }
 
 // lanes is the part of the window in which a click is an instant.

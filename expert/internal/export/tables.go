@@ -1,6 +1,7 @@
 package export
 
 import (
+	"cmp"
 	"encoding/csv"
 	"io"
 	"strconv"
@@ -34,7 +35,7 @@ func (e *exporter) frames(to io.Writer) error {
 	w := csv.NewWriter(to)
 	t := e.cfg.Tape
 	tags := t.Tags()
-	head := []string{"captured_us", "session_us", "film_s", "utc", "tracking", "marks"}
+	head := []string{"captured_us", "session_us", "film_s", "utc", "recorder", "tracking", "marks"}
 	for _, tag := range tags {
 		head = append(head, tag.Machine+"/"+tag.Tag)
 	}
@@ -52,7 +53,7 @@ func (e *exporter) frames(to io.Writer) error {
 		if p, ok := t.Pose(e.camera.Participant, shot.Captured); ok {
 			state = string(p.State)
 		}
-		row := []string{strconv.FormatInt(shot.Captured, 10), strconv.FormatInt(shot.Session, 10), seconds(s.at), utc(t, shot.Session), state,
+		row := []string{strconv.FormatInt(shot.Captured, 10), strconv.FormatInt(shot.Session, 10), seconds(s.at), utc(t, shot.Session), cmp.Or(e.camera.Recorder(s.shot), "relay"), state,
 			strconv.Itoa(len(t.Marks(shot.Session)))}
 		for _, tag := range tags {
 			cell := ""

@@ -65,6 +65,8 @@ func chapterText(m tape.Moment) string {
 		return "Alarm: " + m.Text
 	case tape.Missing:
 		return "Not recorded: " + m.Text
+	case tape.Filled:
+		return "Filled in: " + m.Text
 	}
 	return m.Text
 }

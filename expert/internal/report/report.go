@@ -50,6 +50,7 @@ func Write(ctx context.Context, to io.Writer, cfg Config) error {
 	d.readings()
 	d.alarms()
 	d.missing()
+	d.filled()
 	d.open()
 	if err := d.seal(); err != nil {
 		return err
@@ -177,6 +178,17 @@ func (d *doc) missing() {
 			what = "everything"
 		}
 		d.row([]float64{34, 50, 0}, false, d.clock(g.From)+" – "+d.clock(g.To), what, fmt.Sprintf("%s (%s)", g.Why, t.Person(g.Who)))
+	}
+}
+
+// filled lists what the relay did not record and another recorder did.
+func (d *doc) filled() {
+	if len(d.cfg.Tape.Fills) == 0 {
+		return
+	}
+	d.section("Filled in from other recorders")
+	for _, f := range d.cfg.Tape.Fills {
+		d.row([]float64{34, 50, 0}, false, d.clock(f.From)+" – "+d.clock(f.To), f.Of+" of "+f.Name, f.Recorder)
 	}
 }
 

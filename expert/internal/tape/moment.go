@@ -30,7 +30,8 @@ const (
 	Pictured Kind = "snapshot" // somebody took a snapshot
 	Came     Kind = "came"
 	Went     Kind = "went"
-	Missing  Kind = "gap" // something is not recorded
+	Missing  Kind = "gap"    // something is not recorded
+	Filled   Kind = "filled" // another recorder's, where the relay has none
 )
 
 // Moment is one thing that happened.
@@ -119,8 +120,14 @@ func (t *Tape) findMoments() {
 	for _, g := range t.Manifest.Gaps {
 		t.moment(Moment{At: max(g.From, t.Start), To: g.To, Kind: Missing, Who: t.Person(g.Who), Text: g.Why})
 	}
+	for _, f := range t.Fills {
+		t.moment(Moment{At: f.From, To: f.To, Kind: Filled, Text: f.String()})
+	}
 	slices.SortStableFunc(t.Moments, func(a, b Moment) int { return cmp.Compare(a.At, b.At) })
 }
+
+// String says what was filled in.
+func (f Fill) String() string { return f.Of + " of " + f.Name + ", from the " + f.Recorder }
 
 func went(reason string) string {
 	if reason == "left" {

@@ -30,6 +30,7 @@ type Tape struct {
 	Words   []Words   // what was said or written, by time
 	Alarms  []Alarm   // by when they began
 	Stays   []Stay    // who was there, by when they came
+	Fills   []Fill    // what another recorder filled in, by time
 	Moments []Moment  // all that happened, by time
 
 	reading  sync.Mutex // of the case's files
@@ -67,16 +68,23 @@ type Sound struct {
 	Shots                   []Shot // packets of Opus, by time
 }
 
+// Fill is a part of a track that the relay's own recording lacks.
+type Fill struct {
+	From, To                    int64
+	Recorder                    string // who has recorded it, in words
+	Participant, Name, Of, Kind string // whose it is, the track's name, and video or audio
+}
+
 // birth is what a machine said of itself, and when.
 type birth struct {
 	at      int64
 	machine devices.Machine
 }
 
-// Open reads a case, the folder or the archive. decrypt is for an encrypted one; nil otherwise. Close the
-// tape afterwards.
-func Open(path string, decrypt evidence.Decrypt) (*Tape, error) {
-	c, err := evidence.Open(path, decrypt)
+// Open reads a case, the folder or the archive, and fills in what it lacks from others of its session: those of second
+// recorders. unlock is for encrypted ones; nil otherwise. Close the tape afterwards.
+func Open(path string, others []string, unlock evidence.Unlock) (*Tape, error) {
+	c, err := evidence.OpenMerged(path, others, unlock)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +127,7 @@ func (t *Tape) load() error {
 	slices.SortStableFunc(t.Cameras, func(a, b *Camera) int { return cmp.Compare(order(a.Role), order(b.Role)) })
 	slices.SortStableFunc(t.Sounds, func(a, b *Sound) int { return cmp.Compare(order(a.Role), order(b.Role)) })
 	t.name()
+	t.findFills()
 	t.findAlarms()
 	t.findMoments()
 	return nil
@@ -151,6 +160,9 @@ func (t *Tape) track(f evidence.TrackFile) error {
 	default:
 		s := t.sound(f.Track)
 		files, shots = &s.Files, &s.Shots
+	}
+	if len(frames) == 0 {
+		return nil
 	}
 	for _, frame := range frames {
 		*shots = append(*shots, Shot{frame, len(*files)})
@@ -228,3 +240,34 @@ func (t *Tape) Person(id string) string { return cmp.Or(t.people[id].Name, id) }
 
 // UTC returns the wall clock of the relay at an instant, µs since the Unix epoch.
 func (t *Tape) UTC(session int64) int64 { return t.About.SessionBegan + session }
+
+// Recorder says who has recorded a frame, where that was not the recorder of the case; empty otherwise.
+func (c *Camera) Recorder(i int) string { return c.Files[c.Shots[i].File].Recorder }
+
+// findFills finds the runs of frames that other recorders filled in.
+func (t *Tape) findFills() {
+	run := func(participant, name, track, kind string, files []evidence.TrackFile, shots []Shot) {
+		open := -1
+		for i, s := range shots {
+			who := files[s.File].Recorder
+			if i > 0 && files[shots[i-1].File].Recorder != who {
+				open = -1
+			}
+			switch {
+			case who == "":
+			case open < 0:
+				open = len(t.Fills)
+				t.Fills = append(t.Fills, Fill{s.Session, s.Session, who, participant, name, track, kind})
+			default:
+				t.Fills[open].To = s.Session
+			}
+		}
+	}
+	for _, c := range t.Cameras {
+		run(c.Participant, c.Name, c.Track, wire.Video, c.Files, c.Shots)
+	}
+	for _, s := range t.Sounds {
+		run(s.Participant, s.Name, s.Files[0].TrackName, wire.Audio, s.Files, s.Shots)
+	}
+	slices.SortStableFunc(t.Fills, func(a, b Fill) int { return cmp.Compare(a.From, b.From) })
+}
