@@ -178,10 +178,19 @@ func (r *Recording) fault(id, text string) {
 
 // Cause is the innermost words of an error: people in a room need not know what the relay's paths and servers are called.
 func Cause(err error) string {
-	for inner := errors.Unwrap(err); inner != nil; inner = errors.Unwrap(err) {
-		err = inner
+	for {
+		switch outer := err.(type) {
+		case interface{ Unwrap() error }:
+			if outer.Unwrap() == nil {
+				return err.Error()
+			}
+			err = outer.Unwrap()
+		case interface{ Unwrap() []error }:
+			err = outer.Unwrap()[0]
+		default:
+			return err.Error()
+		}
 	}
-	return err.Error()
 }
 
 // over tells people of a fault that has ended.

@@ -2,6 +2,7 @@ package relaytest
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"os"
 	"os/exec"
@@ -23,6 +24,12 @@ func Main(m *testing.M) {
 	switch {
 	case os.Getenv(natstest.Env) != "":
 		os.Exit(natstest.Serve(os.Getenv(natstest.Env)))
+	case os.Getenv(clockEnv) != "":
+		code, err := clocked(os.Args[1:])
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+		os.Exit(code)
 	case os.Getenv(processEnv) != "":
 		os.Exit(app.Main(os.Args[1:], os.Stdout, os.Stderr))
 	}
@@ -35,15 +42,41 @@ type Process struct {
 	Data      string
 	cmd       *exec.Cmd
 	log       *testWriter
+	clock     io.Writer // nil: it has this machine's
 	exited    chan struct{}
 }
 
 // StartProcess runs "relay serve" on loopback. listen is "127.0.0.1:0" or where it was before.
 func StartProcess(t testing.TB, data, listen string, args ...string) *Process {
 	t.Helper()
+	return startProcess(t, processEnv, data, listen, args...)
+}
+
+// StartClocked runs one whose wall clock SetClock sets.
+func StartClocked(t testing.TB, data, listen string, args ...string) *Process {
+	t.Helper()
+	return startProcess(t, clockEnv, data, listen, args...)
+}
+
+// SetClock makes the wall clock of the relay differ so much from this machine's.
+func (p *Process) SetClock(t testing.TB, off time.Duration) {
+	t.Helper()
+	if _, err := fmt.Fprintln(p.clock, int64(off)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func startProcess(t testing.TB, env, data, listen string, args ...string) *Process {
+	t.Helper()
 	args = append([]string{"serve", "--listen", listen, "--mqtt-listen", "127.0.0.1:0", "--data", data}, args...)
 	p := &Process{Data: data, exited: make(chan struct{}), cmd: exec.Command(os.Args[0], args...)}
-	p.cmd.Env = append(os.Environ(), processEnv+"=1")
+	p.cmd.Env = append(os.Environ(), env+"=1")
+	if env == clockEnv {
+		var err error
+		if p.clock, err = p.cmd.StdinPipe(); err != nil {
+			t.Fatal(err)
+		}
+	}
 	p.log = &testWriter{t: t}
 	t.Cleanup(p.log.end)
 	p.cmd.Stderr = p.log
