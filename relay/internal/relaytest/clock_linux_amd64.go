@@ -16,9 +16,6 @@ import (
 	"time"
 )
 
-// clockEnv makes a test binary run another with a wall clock that can be set.
-const clockEnv = "SIGHTLINE_TEST_CLOCK"
-
 // clocked runs this program again as a relay whose wall clock is off by what comes on stdin, nanoseconds a line; the
 // clock that never runs backwards stays. libfaketime cannot do that to a Go program, which asks the kernel, not libc,
 // and mostly not even the kernel but the page that the kernel shares (vDSO). So the page is hidden from it, and its

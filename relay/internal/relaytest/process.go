@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,6 +19,9 @@ import (
 
 // processEnv makes a test binary be a relay.
 const processEnv = "SIGHTLINE_TEST_RELAY"
+
+// clockEnv makes it run another as a relay, with a wall clock that can be set.
+const clockEnv = "SIGHTLINE_TEST_CLOCK"
 
 // Main is to be called first in TestMain: it makes the test binary a relay where Process has started it.
 func Main(m *testing.M) {
@@ -55,6 +59,9 @@ func StartProcess(t testing.TB, data, listen string, args ...string) *Process {
 // StartClocked runs one whose wall clock SetClock sets.
 func StartClocked(t testing.TB, data, listen string, args ...string) *Process {
 	t.Helper()
+	if runtime.GOOS != "linux" || runtime.GOARCH != "amd64" {
+		t.Skip("a process's clock can be set on linux/amd64 only")
+	}
 	return startProcess(t, clockEnv, data, listen, args...)
 }
 
