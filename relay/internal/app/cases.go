@@ -4,11 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"sightline/relay/evidence/seal"
+	"sightline/relay/internal/api"
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/cases"
 )
@@ -31,7 +35,10 @@ type caseWhy struct {
 type caseOut struct {
 	Case string `arg:"" help:"Its ID, as list prints it."`
 	Out  string `required:"" type:"path" placeholder:"FILE.zip" help:"The archive, which must not be there yet."`
-	Data string `required:"" type:"path" help:"The relay's directory."`
+	Data string `type:"path" help:"The relay's directory."`
+	// By the running relay, from anywhere.
+	Relay string `placeholder:"https://HOST" help:"Have it from this relay, which also reaches its store, in place of --data."`
+	Token string `help:"A token with the right export, for --relay."`
 }
 
 func (c caseCommands) run(command string, stdout io.Writer) error {
@@ -72,6 +79,14 @@ func (c caseWhy) run(what, command string, do func(s *cases.Store, who string) e
 }
 
 func (c caseOut) run() error {
+	switch {
+	case c.Relay != "" && c.Token != "":
+		return c.fetch()
+	case c.Relay != "":
+		return errors.New("--token is missing: relay invite makes one with the right export")
+	case c.Data == "":
+		return errors.New("give --data, or --relay and --token")
+	}
 	s, err := openCases(c.Data)
 	if err != nil {
 		return err
@@ -83,10 +98,42 @@ func (c caseOut) run() error {
 	if found.State != cases.Closed {
 		return fmt.Errorf("case %s is %s; only a closed one can be exported", c.Case, found.State)
 	}
+	if !found.Local {
+		return cases.ErrNoStore
+	}
 	if err := (archive{Case: found.Dir, Out: c.Out}).run(); err != nil {
 		return err
 	}
 	return audit.Once(c.Data, time.Now, audit.Event{What: audit.CaseExported, Room: found.Room, By: "relay cases export, " + account(), Detail: c.Case})
+}
+
+// fetch has the archive from a running relay.
+func (c caseOut) fetch() (err error) {
+	f, err := os.OpenFile(c.Out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	defer func() {
+		if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+			err = errors.Join(err, os.Remove(c.Out))
+		}
+	}()
+	req, err := http.NewRequest(http.MethodGet, strings.TrimSuffix(c.Relay, "/")+api.Base+"/cases/"+url.PathEscape(c.Case)+"/export", nil)
+	if err != nil {
+		return fmt.Errorf("--relay: %w", err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.Token)
+	answer, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
+		return fmt.Errorf("the relay says %s: %s", answer.Status, strings.TrimSpace(string(text)))
+	}
+	_, err = io.Copy(f, answer.Body)
+	return err
 }
 
 func listCases(data string, stdout io.Writer) error {
