@@ -303,7 +303,7 @@ func (c *recorded) telemetry(t *testing.T, dir string, rows []map[string]string)
 		captured := time.UnixMicro(int64(number(t, row["captured_us"])))
 		late := captured.Sub(c.sent[v])
 		worst = max(worst, late)
-		if late < -20*time.Millisecond {
+		if late < -150*time.Millisecond { // the relay knows when a frame was captured to its least delay on the way
 			t.Errorf("the frame of %v has a value that was sent %v later", captured, -late)
 		}
 		checked++

@@ -19,6 +19,7 @@ type openCommand struct {
 	caseFlags
 	Size       string        `default:"1440x900" help:"Width and height of the window in pixels."`
 	At         time.Duration `help:"Where to begin, from the start of the recording."`
+	Play       bool          `help:"Play at once."`
 	Screenshot string        `type:"path" placeholder:"FILE" help:"Write the window's picture as PNG and end, without a window."`
 	Search     string        `placeholder:"WORDS" help:"Search for words and begin where they were found first."`
 }
@@ -47,7 +48,7 @@ func (c *openCommand) run(ctx context.Context, args []string, stdout io.Writer, 
 	if c.Search != "" {
 		p.desk.Search(c.Search)
 	}
-	if c.Screenshot == "" {
+	if k.Play(c.Play); c.Screenshot == "" {
 		return open(ctx, "Sightline · case of "+t.About.Room, width, height, p)
 	}
 	p.Render()

@@ -90,30 +90,40 @@ func (f caseFlags) read() (*tape.Tape, report.Seal, error) {
 			others = append(others, o)
 		}
 	}
+	type verdict struct {
+		seal report.Seal
+		err  error
+	}
+	examined := make(chan verdict, 1)
+	go func() { // it reads the same files for itself, and ends by itself
+		seal, err := f.examine(others)
+		examined <- verdict{seal, err}
+	}()
 	t, err := tape.Open(f.Case, others, f.unlock())
+	v := <-examined
 	if err != nil && f.Identity == "" && strings.Contains(err.Error(), "encrypted") {
 		err = fmt.Errorf("%w: --identity FILE names the age identity of one of those who may read it", err)
 	}
-	if err != nil {
-		return nil, report.Seal{}, err
+	if err == nil && v.err != nil {
+		err = errors.Join(v.err, t.Close())
 	}
-	seal, err := f.examine(t, others)
-	if err != nil {
-		return nil, report.Seal{}, errors.Join(err, t.Close())
-	}
-	return t, seal, nil
+	return t, v.seal, err
 }
 
 // examine says whether the case is proven. Without a key, the one that the case names shows whether the case
 // is whole in itself; that is no proof, for who changes a case can name another key.
-func (f caseFlags) examine(t *tape.Tape, others []string) (report.Seal, error) {
+func (f caseFlags) examine(others []string) (report.Seal, error) {
 	key := f.Key
 	if data, err := os.ReadFile(key); key != "" && err == nil {
 		key = string(data)
 	}
 	given := key != ""
 	if !given {
-		key = t.About.Key
+		about, err := evidence.Begin(f.Case)
+		if err != nil {
+			return report.Seal{}, err
+		}
+		key = about.Key
 	}
 	r, err := evidence.VerifySession(f.Case, others, evidence.VerifyConfig{Key: key}, f.unlock())
 	if err != nil {

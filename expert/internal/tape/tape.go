@@ -84,7 +84,7 @@ type birth struct {
 // Open reads a case, the folder or the archive, and fills in what it lacks from others of its session: those of second
 // recorders. unlock is for encrypted ones; nil otherwise. Close the tape afterwards.
 func Open(path string, others []string, unlock evidence.Unlock) (*Tape, error) {
-	c, err := evidence.OpenMerged(path, others, unlock)
+	c, err := openCase(path, others, unlock)
 	if err != nil {
 		return nil, err
 	}
@@ -99,6 +99,23 @@ func Open(path string, others []string, unlock evidence.Unlock) (*Tape, error) {
 		return nil, errors.Join(fmt.Errorf("case %s: %w", path, err), c.Close())
 	}
 	return t, nil
+}
+
+func openCase(path string, others []string, unlock evidence.Unlock) (*evidence.Case, error) {
+	if len(others) > 0 {
+		return evidence.OpenMerged(path, others, unlock)
+	}
+	about, err := evidence.Begin(path)
+	if err != nil {
+		return nil, err
+	}
+	var decrypt evidence.Decrypt
+	if about.Encrypted && unlock != nil {
+		if decrypt, err = unlock(path); err != nil {
+			return nil, err
+		}
+	}
+	return evidence.Open(path, decrypt)
 }
 
 // Close closes the case's files.
