@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -210,6 +211,32 @@ func TestWhoVouchesForASecondRecorder(t *testing.T) {
 	}
 	if ended, err := evidence.Ended(dir); err != nil || !ended {
 		t.Errorf("ended %t, %v", ended, err)
+	}
+}
+
+// Any byte that is changed in either recorder's case is found, and the pair is not accused afterwards.
+func TestTamperingWithEither(t *testing.T) {
+	parent, key := sessions(t, nil)
+	random := rand.New(rand.NewPCG(5, 6))
+	for range 120 {
+		files, err := filepath.Glob(filepath.Join(parent, "*", "*"))
+		must(t, err)
+		path := files[random.IntN(len(files))]
+		was, err := os.ReadFile(path)
+		must(t, err)
+		now := bytes.Clone(was)
+		at := random.IntN(len(now))
+		now[at] ^= 1 << random.IntN(8)
+		must(t, os.WriteFile(path, now, 0o644))
+		primary := filepath.Join(parent, "standby-false")
+		r, err := evidence.VerifySession(primary, []string{filepath.Join(parent, "standby-true")}, evidence.VerifyConfig{Key: key}, nil)
+		if err == nil && r.Proven {
+			t.Errorf("byte %d of %s was changed, and nothing is said", at, path)
+		}
+		must(t, os.WriteFile(path, was, 0o644))
+	}
+	if r := session(t, parent, key); !r.Proven {
+		t.Errorf("%+v", r.Faults)
 	}
 }
 

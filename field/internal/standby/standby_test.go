@@ -11,10 +11,12 @@ import (
 	"testing"
 	"time"
 
+	"filippo.io/age"
 	"go.uber.org/goleak"
 
 	"sightline/field/internal/standby"
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/vault"
 	"sightline/relay/wire"
 )
 
@@ -136,6 +138,32 @@ func TestConsentAndAPause(t *testing.T) {
 	})
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// Where the relay encrypts, the second recorder encrypts to the same people, and keeps no key.
+func TestEncryptedAsTheRelaysCases(t *testing.T) {
+	identity, err := age.GenerateX25519Identity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t, generous)
+	b.say(wire.KindRecorded, "session", "relay", wire.Recorded{On: true, EncryptTo: []string{identity.Recipient().String()}})
+	b.hear(10, 333)
+	b.rec.Close()
+	all, err := b.store.List()
+	if err != nil || len(all) != 1 || !all[0].Encrypted {
+		t.Fatalf("%+v %v", all, err)
+	}
+	if r, err := evidence.Verify(all[0].Dir, evidence.VerifyConfig{Key: b.store.Key()}); err != nil || !r.Proven || r.Frames != 0 {
+		t.Errorf("without the identity: %v %+v", err, r)
+	}
+	decrypt, err := vault.Unlock(all[0].Dir, strings.NewReader(identity.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r, err := evidence.Verify(all[0].Dir, evidence.VerifyConfig{Key: b.store.Key(), Decrypt: decrypt}); err != nil || !r.Proven || r.Frames != 10 {
+		t.Errorf("with the identity: %v %+v", err, r)
 	}
 }
 

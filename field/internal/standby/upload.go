@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -145,7 +146,9 @@ func (u *Uploader) send(ctx context.Context, at string, body io.Reader, offset, 
 // do asks with the token, and makes an error of an answer that is one.
 func (u *Uploader) do(req *http.Request) (*http.Response, error) {
 	req.Header.Set("Authorization", "Bearer "+u.Token)
-	answer, err := u.HTTP.Do(req)
+	web := *u.HTTP
+	web.CheckRedirect = u.follow
+	answer, err := web.Do(req)
 	if err != nil {
 		return nil, err
 	}
@@ -161,6 +164,21 @@ func (u *Uploader) do(req *http.Request) (*http.Response, error) {
 		text = []byte(problem.Detail)
 	}
 	return nil, fmt.Errorf("the relay says %s: %s", answer.Status, strings.TrimSpace(string(text)))
+}
+
+// follow goes where a relay leads, at most a few times. The token goes along over https and on this machine only, as
+// relay/client does it.
+func (u *Uploader) follow(req *http.Request, via []*http.Request) error {
+	if len(via) > 4 {
+		return errors.New("the relays lead in a circle")
+	}
+	ip := net.ParseIP(req.URL.Hostname())
+	if req.URL.Scheme == "https" || req.URL.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+		req.Header.Set("Authorization", "Bearer "+u.Token)
+	} else {
+		req.Header.Del("Authorization")
+	}
+	return nil
 }
 
 // counter counts what is written.

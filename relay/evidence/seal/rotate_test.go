@@ -126,3 +126,22 @@ func TestRotateHalfway(t *testing.T) {
 		t.Error("it may be changed")
 	}
 }
+
+// FuzzSuccession wants what is read as a succession to be one that two keys have signed, written in one way.
+func FuzzSuccession(f *testing.F) {
+	s, err := seal.Open(f.TempDir(), seal.Relay)
+	if err != nil {
+		f.Fatal(err)
+	}
+	if _, _, err := s.Rotate(time.Unix(2, 0)); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(s.Successions()[0])
+	f.Add("sightline seal key v1\na\nb\nc\n\n— x AAAA\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		got, err := evidence.OpenSuccession(text)
+		if err == nil && (!strings.HasPrefix(text, got.Text()) || !evidence.IsKey(got.Old) || !evidence.IsKey(got.New)) {
+			t.Errorf("%q is read as %+v", text, got)
+		}
+	})
+}
