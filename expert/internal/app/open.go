@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"image"
 	"io"
+	"strings"
 	"time"
 
 	"sightline/annotate"
@@ -40,7 +41,7 @@ func (c *openCommand) run(ctx context.Context, args []string, stdout io.Writer, 
 	t := o.tape
 	k := deck.New(t, time.Now)
 	p := &past{deck: k, desk: desk.New(desk.Config{Source: k, Editor: nobody{}, Faces: o.faces, Now: k.Now,
-		Review: &desk.Review{Deck: k, Tape: t, Proven: o.seal.Proven, Verdict: o.seal.Words}}, width, height, 1)}
+		Review: &desk.Review{Deck: k, Tape: t, Wall: time.Now, Proven: o.seal.Proven, Verdict: o.seal.Words}}, width, height, 1)}
 	defer func() { p.desk.Close(); err = errors.Join(err, k.Close()) }()
 	if c.At > 0 {
 		k.GoTo(t.Start + c.At.Microseconds())
@@ -91,6 +92,7 @@ func (p *past) Sound(latency time.Duration) io.Reader { return p.deck.Sound(late
 
 // Deaf tells that nothing can be heard.
 func (p *past) Deaf(reason string) {
+	reason, _, _ = strings.Cut(strings.TrimPrefix(reason, "oto: "), ":") // the rest are names of devices
 	p.desk.Toast("No sound: this machine has no output for it ("+reason+")", scene.Warning)
 }
 

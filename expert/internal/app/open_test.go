@@ -31,7 +31,7 @@ func review(t *testing.T, c *recorded) *past {
 	}
 	k := deck.New(tp, time.Now)
 	p := &past{deck: k, desk: desk.New(desk.Config{Source: k, Editor: nobody{}, Faces: faces, Now: k.Now,
-		Review: &desk.Review{Deck: k, Tape: tp, Proven: true, Verdict: "whole"}}, 1280, 800, 1)}
+		Review: &desk.Review{Deck: k, Tape: tp, Wall: time.Now, Proven: true, Verdict: "whole"}}, 1280, 800, 1)}
 	t.Cleanup(func() {
 		p.desk.Close()
 		if err := k.Close(); err != nil {

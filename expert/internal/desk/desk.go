@@ -272,11 +272,19 @@ func (d *Desk) mark(id string) (annotate.Entry, bool) {
 
 // Toast tells the expert something for a few seconds.
 func (d *Desk) Toast(text string, level scene.Level) {
-	d.toasts = append(d.toasts, toast{text, level, d.clock.Add(4 * time.Second)})
+	d.toasts = append(d.toasts, toast{text, level, d.wall().Add(4 * time.Second)})
 	if len(d.toasts) > 3 {
 		d.toasts = d.toasts[1:]
 	}
 	d.pictureDirty = true
+}
+
+// wall is the clock of who looks; the desk's own may be of a recorded session.
+func (d *Desk) wall() time.Time {
+	if d.cfg.Review != nil {
+		return d.cfg.Review.Wall()
+	}
+	return d.clock
 }
 
 func (d *Desk) fail(err error) {
@@ -286,7 +294,7 @@ func (d *Desk) fail(err error) {
 }
 
 func (d *Desk) expire() {
-	for len(d.toasts) > 0 && d.clock.After(d.toasts[0].until) {
+	for len(d.toasts) > 0 && d.wall().After(d.toasts[0].until) {
 		d.toasts = d.toasts[1:]
 		d.pictureDirty = true
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image/color"
 	"strings"
+	"time"
 	"unicode"
 
 	"sightline/annotate/scene"
@@ -17,6 +18,8 @@ import (
 type Review struct {
 	Deck *deck.Deck
 	Tape *tape.Tape
+	// Wall is the clock of who looks, beside that of what is shown.
+	Wall func() time.Time
 	// Proven says whether the case is as it was recorded; Verdict says so, or why not, in a sentence.
 	Proven  bool
 	Verdict string
