@@ -11,5 +11,8 @@
 //	}
 //	err = c.Log(func(e wire.Envelope) error { … })   // every message, in order
 //
+// OpenMerged opens the cases of one session as one, the relay's and those of second recorders, and VerifySession proves
+// and compares them.
+//
 // All times but Captured are session time in microseconds.
 package evidence

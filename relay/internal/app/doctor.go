@@ -7,6 +7,7 @@ import (
 	"time"
 
 	examine "sightline/relay/internal/doctor"
+	"sightline/relay/internal/server"
 )
 
 // doctor has serve's settings, and where the relay is reached from outside.
@@ -16,9 +17,14 @@ type doctor struct {
 }
 
 func (d *doctor) run(ctx context.Context, stdout io.Writer) error {
-	found := examine.Examine(ctx, examine.Config{Listen: d.Listen, Data: d.Data, MQTT: d.MQTT, MQTTListen: d.MQTTListen, NATS: d.backbone(),
+	cfg := examine.Config{Listen: d.Listen, Data: d.Data, MQTT: d.MQTT, MQTTListen: d.MQTTListen, NATS: d.backbone(),
 		TLSCert: d.TLSCert, TLSKey: d.TLSKey, MediaPort: d.MediaPort, URL: d.URL, Issuer: d.Issuer,
-		ACMEDomain: d.ACMEDomain, ACMECA: d.ACMECA, ACMERoot: d.ACMERoot, Webhooks: d.sections.webhooks, Now: time.Now})
+		ACMEDomain: d.ACMEDomain, ACMECA: d.ACMECA, ACMERoot: d.ACMERoot, Webhooks: d.sections.webhooks, Now: time.Now}
+	if d.CaseStore == server.StoreS3 {
+		bucket := d.bucket()
+		cfg.Store = &bucket
+	}
+	found := examine.Examine(ctx, cfg)
 	if !examine.Print(stdout, found) {
 		return errors.New("doctor: not well; what to do is above")
 	}

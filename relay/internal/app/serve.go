@@ -122,8 +122,13 @@ func (c serve) server(log *slog.Logger) (server.Config, error) {
 		Staff:      staff.Config{Issuer: c.Issuer, ClientID: c.ClientID, Secret: c.Secret, Claim: c.Claim, Rules: c.sections.staff},
 		AuditBytes: int64(c.AuditMB) << 20,
 		Recording: server.Recording{Authority: c.Authority, EncryptTo: c.EncryptTo, MaxStandby: int64(c.StandbyMB) << 20, Store: c.CaseStore, Local: c.CaseLocal,
-			S3: s3.Config{Endpoint: c.S3Endpoint, Bucket: c.S3Bucket, Prefix: c.S3Prefix, Region: c.S3Region, Key: c.S3Key, Secret: c.S3Secret}},
+			S3: c.bucket()},
 		Limits: server.Limits{JoinsPerMinute: c.Joins, RequestsPerMinute: c.Requests, MessagesPerSecond: c.Messages, Connections: c.Conns}}, nil
+}
+
+// bucket is where finished recordings are put with case-store s3.
+func (c serve) bucket() s3.Config {
+	return s3.Config{Endpoint: c.S3Endpoint, Bucket: c.S3Bucket, Prefix: c.S3Prefix, Region: c.S3Region, Key: c.S3Key, Secret: c.S3Secret}
 }
 
 // backbone is the NATS that the relay uses.

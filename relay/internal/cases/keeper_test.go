@@ -17,8 +17,8 @@ import (
 	"sightline/relay/evidence/seal"
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/cases"
-	"sightline/relay/internal/relaytest"
 	"sightline/relay/internal/s3"
+	"sightline/relay/internal/s3test"
 	"sightline/relay/wire"
 )
 
@@ -61,7 +61,7 @@ func natsShelf(t *testing.T) shelf {
 }
 
 func s3Shelf(t *testing.T) shelf {
-	server := relaytest.StartS3(t)
+	server := s3test.Start(t)
 	b, err := s3.Open(server.Config)
 	must(t, err)
 	spoil := func(name string) {

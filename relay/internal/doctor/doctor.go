@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sightline/relay/internal/bus"
+	"sightline/relay/internal/s3"
 	"sightline/relay/internal/webhook"
 )
 
@@ -21,6 +22,7 @@ type Config struct {
 	Issuer                         string // the OpenID provider
 	ACMEDomain, ACMECA, ACMERoot   string
 	Webhooks                       []webhook.Target
+	Store                          *s3.Config // of finished recordings; nil: not in S3
 	// URL is where clients reach the relay. Where it is empty, the relay is looked for on this machine, and may
 	// be down.
 	URL string

@@ -13,7 +13,9 @@ import (
 	"net/url"
 	"os"
 	"strings"
+	"time"
 
+	"sightline/relay/internal/s3"
 	"sightline/relay/internal/webhook"
 )
 
@@ -26,10 +28,35 @@ func (c Config) services(ctx context.Context) (found []Finding) {
 	if c.ACMEDomain != "" {
 		found = append(found, c.name(ctx), c.authority(ctx))
 	}
+	if c.Store != nil {
+		found = append(found, c.bucket(ctx))
+	}
 	for i := range c.Webhooks {
 		found = append(found, c.webhook(ctx, &c.Webhooks[i]))
 	}
 	return found
+}
+
+// bucket lists what is in the bucket of finished recordings, puts something there, and takes it away.
+func (c Config) bucket(ctx context.Context) Finding {
+	const probe = "doctor-was-here"
+	ctx, cancel := context.WithTimeout(ctx, c.Patience)
+	defer cancel()
+	b, err := s3.Open(*c.Store)
+	n := 0
+	if err == nil {
+		err = b.Each(ctx, func(string, int64, time.Time) { n++ })
+	}
+	if err == nil {
+		err = b.Put(ctx, probe, strings.NewReader(probe), int64(len(probe)))
+	}
+	if err == nil {
+		err = b.Delete(ctx, probe)
+	}
+	if err != nil {
+		return Finding{Fail, "s3", err.Error(), "see whether the server runs, the bucket is there, and the keys may list, read, write and delete in it; until then recordings stay in the data directory"}
+	}
+	return Finding{OK, "s3", fmt.Sprintf("the bucket %s takes and gives; %d objects are in it", c.Store.Bucket, n), ""}
 }
 
 // letsEncrypt is the authority where none is named.

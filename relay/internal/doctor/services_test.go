@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"sightline/relay/internal/s3test"
 	"sightline/relay/internal/webhook"
 )
 
@@ -54,5 +55,23 @@ func TestServices(t *testing.T) {
 		if got := strings.Join(levels, ", "); got != c.want || !strings.Contains(text.String(), c.text) || strings.Contains(text.String(), "hidden") {
 			t.Errorf("%s: %s, want %s and %q in\n%s", name, got, c.want, c.text, text.String())
 		}
+	}
+}
+
+// A bucket that can be used is found well; one that is not there, and a server that is down, are not.
+func TestBucket(t *testing.T) {
+	server := s3test.Start(t)
+	c := Config{Patience: 5 * time.Second, Store: &server.Config}
+	if f := c.bucket(t.Context()); f.Level != OK {
+		t.Errorf("%+v", f)
+	}
+	other := server.Config
+	other.Bucket = "of-nobody"
+	if f := (Config{Patience: 5 * time.Second, Store: &other}).bucket(t.Context()); f.Level != Fail || f.Mend == "" {
+		t.Errorf("%+v", f)
+	}
+	server.Kill()
+	if f := c.bucket(t.Context()); f.Level != Fail {
+		t.Errorf("%+v", f)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"sightline/relay/client"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/relaytest"
+	"sightline/relay/internal/s3test"
 	"sightline/relay/internal/server"
 	"sightline/relay/wire"
 )
@@ -35,7 +36,7 @@ func (x *session) last(id string) wire.Fault {
 // The S3 server goes away while a session runs, and comes back. The recording goes on, the room hears of both, and the
 // case is put away when the server is there.
 func TestStoreDown(t *testing.T) {
-	s3 := relaytest.StartS3(t)
+	s3 := s3test.Start(t)
 	x := begin(t, func(c *server.Config) {
 		c.Recording.Store, c.Recording.S3, c.Linger = server.StoreS3, s3.Config, 100*time.Millisecond
 	})

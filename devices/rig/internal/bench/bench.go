@@ -149,7 +149,7 @@ func (s *session) startField(ctx context.Context) error {
 		return err
 	}
 	args := []string{"--relay", s.url, "--token", token, "--source", s.cfg.Source, "--fps", fmt.Sprint(s.cfg.FPS),
-		"--watch", "hall1/pump-7", "--watch", "hall1/tank-12",
+		"--watch", "hall1/pump-7", "--watch", "hall1/tank-12", "--standby", s.path("standby"),
 		"--compose", s.path("technician.mp4"), "--trace", s.path("field.jsonl"),
 		"--screenshot", s.path("field.png"), "--screenshot-at", fmt.Sprint(0.7 * s.cfg.For.Seconds())}
 	if s.cfg.Headless {

@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// sealed makes an archive of each case that the relay left, and proves it with nothing but the public key. What the
-// relay says of it is put beside it.
+// sealed makes an archive of each case that the relay left, its own and the second recorder's, and proves them with
+// nothing but the public key. What the relay says of each, and of how they compare, is put beside it.
 func (r *Report) sealed(s *session) error {
 	chains, err := filepath.Glob(filepath.Join(s.data(), "recordings", "*", "*", "chain.jsonl"))
 	if err != nil {
@@ -20,15 +20,28 @@ func (r *Report) sealed(s *session) error {
 		r.Failures = append(r.Failures, "the relay left no case")
 	}
 	relay := filepath.Join(s.cfg.Bin, "relay")
+	var names []string
+	second := 0
 	for i, chain := range chains {
 		name := "case"
-		if i > 0 {
-			name = fmt.Sprintf("case-%d", i+1)
+		switch {
+		case strings.Contains(filepath.Base(filepath.Dir(chain)), "-second-"):
+			second++
+			name = fmt.Sprintf("second-recorder-%d", second)
+		case i-second > 0:
+			name = fmt.Sprintf("case-%d", i-second+1)
 		}
+		names = append(names, name)
 		archive := s.path(name + ".zip")
 		if out, err := exec.Command(relay, "archive", filepath.Dir(chain), "--out", archive).CombinedOutput(); err != nil {
 			return fmt.Errorf("archive a case: %w: %s", err, out)
 		}
+	}
+	if second == 0 {
+		r.Failures = append(r.Failures, "the relay has no case of the second recorder")
+	}
+	for _, name := range names {
+		archive := s.path(name + ".zip")
 		out, err := exec.Command(relay, "verify", archive, "--key", filepath.Join(s.data(), "seal", "key.pub")).CombinedOutput()
 		var exit *exec.ExitError
 		if err != nil && !errors.As(err, &exit) {

@@ -1,4 +1,5 @@
-package relaytest
+// Package s3test runs a real S3 server for tests.
+package s3test
 
 import (
 	"net"
@@ -11,8 +12,8 @@ import (
 	"sightline/relay/internal/s3"
 )
 
-// S3 is a real S3 server, versitygw, in a process of its own: its bucket is a folder.
-type S3 struct {
+// Server is a real S3 server, versitygw, in a process of its own: its bucket is a folder.
+type Server struct {
 	Config s3.Config
 	Dir    string // of the bucket
 	addr   string
@@ -20,9 +21,9 @@ type S3 struct {
 	cmd    *exec.Cmd
 }
 
-// StartS3 runs an S3 server with a bucket until the test ends. Where versitygw is neither in .cache/bin nor in the
+// Start runs an S3 server with a bucket until the test ends. Where versitygw is neither in .cache/bin nor in the
 // path, the test is skipped.
-func StartS3(t testing.TB) *S3 {
+func Start(t testing.TB) *Server {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -30,7 +31,7 @@ func StartS3(t testing.TB) *S3 {
 	}
 	addr := l.Addr().String()
 	_ = l.Close()
-	s := &S3{Config: s3.Config{Endpoint: "http://" + addr, Bucket: "cases", Region: "us-east-1", Key: "tester", Secret: "only-for-tests"}, addr: addr, root: t.TempDir()}
+	s := &Server{Config: s3.Config{Endpoint: "http://" + addr, Bucket: "cases", Region: "us-east-1", Key: "tester", Secret: "only-for-tests"}, addr: addr, root: t.TempDir()}
 	s.Dir = filepath.Join(s.root, "cases")
 	if err := os.Mkdir(s.Dir, 0o755); err != nil {
 		t.Fatal(err)
@@ -62,24 +63,27 @@ func versitygw(t testing.TB) string {
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
 
 // Run runs the server, for the first time or after Kill.
-func (s *S3) Run(t testing.TB) {
+func (s *Server) Run(t testing.TB) {
 	t.Helper()
 	s.cmd = exec.Command(versitygw(t), "--access", s.Config.Key, "--secret", s.Config.Secret, "--port", s.addr, "--quiet", "posix", s.root)
 	s.cmd.Dir = s.root
 	if err := s.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	Eventually(t, "the S3 server listens", func() bool {
+	for end := time.Now().Add(20 * time.Second); ; time.Sleep(20 * time.Millisecond) {
 		c, err := net.DialTimeout("tcp", s.addr, time.Second)
 		if err == nil {
 			_ = c.Close()
+			return
 		}
-		return err == nil
-	})
+		if time.Now().After(end) {
+			t.Fatalf("the S3 server does not listen: %v", err)
+		}
+	}
 }
 
 // Kill ends the server with SIGKILL.
-func (s *S3) Kill() {
+func (s *Server) Kill() {
 	if s.cmd != nil {
 		_ = s.cmd.Process.Kill()
 		_ = s.cmd.Wait()
