@@ -104,6 +104,7 @@ func (t *Tracker) Placements() []Placement {
 func (t *Tracker) refreshAnchors() {
 	t.takeSurveys()
 	if t.snapshot == nil {
+		t.holdOnPlanes(t.last)
 		return
 	}
 	t.budget = mostSurveys - t.surveying

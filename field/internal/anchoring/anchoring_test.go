@@ -230,6 +230,35 @@ func TestHoldsBeforeThereIsAMap(t *testing.T) {
 	}
 }
 
+// TestHoldsWhileTheMapBegins marks the first frame of a camera that walks: until there is a map the marks hold by the
+// motion of what is around them, which parallax moves against the turn of the camera.
+func TestHoldsWhileTheMapBegins(t *testing.T) {
+	var all []float64
+	for seed := range uint64(3) {
+		r := newRig(t, sim.Options{Seed: 20 + seed, Motion: sim.Walk}, Config{})
+		for f := range 30 {
+			e := r.track(f)
+			if f == 0 {
+				for _, px := range spots {
+					r.mark(0, px)
+				}
+			}
+			if e.State != vision.Initializing {
+				break
+			}
+			px, _ := r.errors(f, e)
+			all = append(all, px...)
+		}
+	}
+	t.Logf("%d marks in frames without a map: error p50 %.2f p95 %.2f px", len(all), quantile(all, 0.5), quantile(all, 0.95))
+	if len(all) < 100 {
+		t.Fatalf("only %d marks shown in frames without a map", len(all))
+	}
+	if m := quantile(all, 0.5); m > 1.2 { // by the turn alone 1.9
+		t.Errorf("median error %.2f px", m)
+	}
+}
+
 func TestForgottenFrameIsRefusedInWords(t *testing.T) {
 	r := newRig(t, sim.Options{Seed: 2}, Config{})
 	r.track(0)
