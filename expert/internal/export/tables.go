@@ -53,7 +53,7 @@ func (e *exporter) frames(to io.Writer) error {
 		if p, ok := t.Pose(e.camera.Participant, shot.Captured); ok {
 			state = string(p.State)
 		}
-		row := []string{strconv.FormatInt(shot.Captured, 10), strconv.FormatInt(shot.Session, 10), seconds(s.at), utc(t, shot.Session), cmp.Or(e.camera.Recorder(s.shot), "relay"), state,
+		row := []string{strconv.FormatInt(shot.Captured, 10), strconv.FormatInt(shot.Session, 10), seconds(s.at), utc(t, shot.Session), cmp.Or(t.Recorder(e.camera, s.shot), "relay"), state,
 			strconv.Itoa(len(t.Marks(shot.Session)))}
 		for _, tag := range tags {
 			cell := ""

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"sightline/annotate"
@@ -258,8 +259,18 @@ func (t *Tape) Person(id string) string { return cmp.Or(t.people[id].Name, id) }
 // UTC returns the wall clock of the relay at an instant, µs since the Unix epoch.
 func (t *Tape) UTC(session int64) int64 { return t.About.SessionBegan + session }
 
-// Recorder says who has recorded a frame, where that was not the recorder of the case; empty otherwise.
-func (c *Camera) Recorder(i int) string { return c.Files[c.Shots[i].File].Recorder }
+// Recorder says who has recorded a frame of a camera, where that was not the recorder of the case; empty otherwise.
+func (t *Tape) Recorder(c *Camera, i int) string { return t.named(c.Files[c.Shots[i].File].Recorder) }
+
+// named puts people's names into words in place of their IDs.
+func (t *Tape) named(words string) string {
+	for id, p := range t.people {
+		if p.Name != "" {
+			words = strings.ReplaceAll(words, id, p.Name)
+		}
+	}
+	return words
+}
 
 // findFills finds the runs of frames that other recorders filled in.
 func (t *Tape) findFills() {
@@ -274,7 +285,7 @@ func (t *Tape) findFills() {
 			case who == "":
 			case open < 0:
 				open = len(t.Fills)
-				t.Fills = append(t.Fills, Fill{s.Session, s.Session, who, participant, name, track, kind})
+				t.Fills = append(t.Fills, Fill{s.Session, s.Session, t.named(who), participant, name, track, kind})
 			default:
 				t.Fills[open].To = s.Session
 			}
