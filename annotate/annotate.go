@@ -108,6 +108,8 @@ type Anchor struct {
 	// Map names the world the points are in (vision.Estimate.Map); Metric says its unit is metres.
 	Map    string `json:"map,omitempty"`
 	Metric bool   `json:"metric,omitempty"`
+	// Down is the direction of gravity in that world, of length one, where a board that hangs upright was seen.
+	Down *geom.Vec3 `json:"down,omitempty"`
 	// Points are the mark's points in the world, one for one.
 	Points []AnchorPoint `json:"points,omitempty"`
 }

@@ -13,8 +13,11 @@ import (
 // from is checked by ruler to half a millimetre of 80, and its corners are seen to about as much.
 const metreError = 0.01
 
+// plumbError is the standard deviation, in radians, of how upright a board hangs: a degree.
+const plumbError = 0.017
+
 // Length says how far the two places of a measure are from each other, in millimetres with the error of 95
-// in 100, or why that is not known. It is empty where the measure has no place yet.
+// in 100, or why that is not known; where gravity is known also how much higher one is than the other. It is empty where the measure has no place yet.
 func Length(e annotate.Entry) string {
 	a := e.Anchor
 	switch {
@@ -30,7 +33,13 @@ func Length(e annotate.Entry) string {
 	if !(mm < 1e6) || !(within < 1e6) {
 		return "not known: its places are no numbers"
 	}
-	return fmt.Sprintf("%.0f ± %.0f mm", mm, within)
+	words := fmt.Sprintf("%.0f ± %.0f mm", mm, within)
+	if a.Down == nil {
+		return words
+	}
+	height := math.Abs(1000 * a.Points[1].P.Sub(a.Points[0].P).Dot(*a.Down))
+	level := math.Sqrt(math.Max(0, mm*mm-height*height))
+	return words + fmt.Sprintf(", height %.0f ± %.0f", height, math.Ceil(1.96*math.Hypot(1000*sigma, plumbError*level)))
 }
 
 // sigmaAt is a point's error on screen, in pixels of the frame; 0 where the lens does not see it.

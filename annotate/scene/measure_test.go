@@ -22,6 +22,10 @@ func TestLength(t *testing.T) {
 		t.Errorf("length %q", got)
 	}
 	e := measure(0.003)
+	e.Anchor.Down = &geom.Vec3{0.6, 0.8, 0}
+	if got, want := Length(e), "500 ± 13 mm, height 300 ± 19"; got != want {
+		t.Errorf("with gravity known the length is %q, want %q", got, want)
+	}
 	e.Anchor.Metric = false
 	if got := Length(e); !strings.Contains(got, "no metres") {
 		t.Errorf("without metres the length is %q", got)

@@ -286,3 +286,29 @@ func BenchmarkBuild(b *testing.B) {
 		builder.Build(in)
 	}
 }
+
+// TestCircleAtAnEdge draws a circle whose rim was found on the wall behind, as it was recorded of the plant: it is about
+// as large as it was drawn, not as the way to the wall.
+func TestCircleAtAnEdge(t *testing.T) {
+	e := placed("a", annotate.Circle, 0, geom.Vec3{}, geom.Vec3{})
+	e.Anchor.Points = []annotate.AnchorPoint{
+		{P: geom.Vec3{-0.13985, -0.0326665, 0.794516}, Normal: geom.Vec3{0.259, -0.902, -0.345}, Cov: [6]float64{1.3e-6, 9.4e-7, -8.5e-6, 1.4e-6, -8.9e-6, 8e-5}},
+		{P: geom.Vec3{-0.160166, -0.115509, 1.52374}, Normal: geom.Vec3{-0.019, 0.133, -0.991}, Cov: [6]float64{0.0042, 0.0069, -0.061, 0.011, -0.1, 0.89}},
+	}
+	in := input(e)
+	in.Estimate.PoseCW = geom.IdentityPose
+	for _, it := range builder(t).Build(in).Items {
+		if it.Kind != Line || !it.Closed {
+			continue
+		}
+		x0, x1 := math.Inf(1), math.Inf(-1)
+		for _, p := range it.Points {
+			x0, x1 = min(x0, p[0]), max(x1, p[0])
+		}
+		if wide := x1 - x0; wide < 20 || wide > 200 {
+			t.Errorf("it is %.0f px wide", wide)
+		}
+		return
+	}
+	t.Error("no circle is drawn")
+}

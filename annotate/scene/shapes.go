@@ -112,6 +112,9 @@ func (s *stage) circle(e *annotate.Entry, c color.NRGBA) {
 		return
 	}
 	u = u.Scale(1 / radius)
+	if seen := aside(centre, e.Anchor.Points[1]); seen > 0 && radius > mostStretched*seen {
+		radius = seen
+	}
 	v := n.Cross(u)
 	start, whole := len(p.arena), true
 	top := geom.Vec2{0, math.Inf(1)}
@@ -143,6 +146,25 @@ func (s *stage) circle(e *annotate.Entry, c color.NRGBA) {
 	s.keepOff(s.project(centre, rim[0]), 24)
 	p.add(Item{Kind: Line, Points: rim, Closed: whole, Width: 4.5 * p.s, Colour: c, Halo: 2.2 * p.s})
 	s.author(top.Sub(geom.Vec2{0, 6 * p.s}), geom.Vec2{0, -1}, e.Mark.Author, c)
+}
+
+// mostStretched is how much longer than it was drawn the radius of a circle may be for lying on a slanted surface; what
+// is longer was not measured on that surface.
+const mostStretched = 3
+
+// aside is how far a place passes the line on which another one was seen, metres: the length between the two as it was
+// drawn. The line is the longest axis of the other's error, for what is known least of a place is how far off it is. 0
+// where that is not known.
+func aside(place, other annotate.AnchorPoint) float64 {
+	cov, d := other.CovMat(), geom.Vec3{1, 1, 1}
+	for range 30 { // by powers
+		d = cov.MulVec(d).Unit()
+	}
+	if long, all := d.Dot(cov.MulVec(d)), cov[0]+cov[4]+cov[8]; !(long > 0.8*all) {
+		return 0 // there is no such axis
+	}
+	arm := other.P.Sub(place.P)
+	return arm.Sub(d.Scale(arm.Dot(d))).Norm()
 }
 
 // facing returns the surface's normal, turned as far towards the camera as an ellipse needs to be read.
