@@ -137,10 +137,13 @@ func (t Tag) valid() error {
 	return nil
 }
 
-// Down returns the direction of gravity in the world from the pose of an upright board there: the board's
-// -y, of length one. worldFromBoard takes the board's frame to the world's.
-func Down(worldFromBoard geom.Pose) geom.Vec3 {
-	return worldFromBoard.R.MulVec(geom.Vec3{0, -1, 0}).Unit()
+// Down returns the direction of gravity in a world, of length one, where a tag of an upright board has its corners at
+// placed there: the board's -y.
+func (t Tag) Down(placed [4]geom.Vec3) geom.Vec3 {
+	right, down := t.Corners[1].Sub(t.Corners[0]), t.Corners[3].Sub(t.Corners[0]) // at right angles, and equally long
+	rightInWorld := placed[1].Add(placed[2]).Sub(placed[0]).Sub(placed[3])
+	downInWorld := placed[3].Add(placed[2]).Sub(placed[0]).Sub(placed[1])
+	return rightInWorld.Scale(-right[1]).Add(downInWorld.Scale(-down[1])).Unit()
 }
 
 // Place returns where a tag's corners are in the world of a board's pose.

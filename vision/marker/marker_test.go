@@ -89,11 +89,18 @@ func TestDown(t *testing.T) {
 	down := geom.Vec3{0, 0, -1}
 	// In the plain world: the board's x along the wall, its y up, its z into the room.
 	board := geom.Pose{R: geom.Mat3{1, 0, 0, 0, 0, -1, 0, 1, 0}, T: geom.Vec3{3, 1, 1.2}}
-	got := Down(geom.Pose{R: world.Mul(board.R), T: world.MulVec(board.T)})
-	if d := got.Sub(world.MulVec(down)).Norm(); d > 1e-12 {
-		t.Errorf("down is %v, off by %g", got, d)
+	tag := Square(ArUco4x4, 0, 0, 0, 0.1)
+	askew := tag // on a sheet that hangs upright all the same
+	for k, p := range tag.Corners {
+		askew.Corners[k] = geom.ExpSO3(geom.Vec3{0, 0, 0.7}).MulVec(p)
 	}
-	c := Square(ArUco4x4, 0, 0, 0, 0.1).Place(board)
+	for _, tag := range []Tag{tag, askew} {
+		got := tag.Down(tag.Place(geom.Pose{R: world.Mul(board.R), T: world.MulVec(board.T)}))
+		if d := got.Sub(world.MulVec(down)).Norm(); d > 1e-12 {
+			t.Errorf("down is %v, off by %g", got, d)
+		}
+	}
+	c := tag.Place(board)
 	if d := c[3].Sub(c[0]).Unit().Sub(down).Norm(); d > 1e-12 {
 		t.Errorf("from the tag's top to its bottom is not down: %v", c)
 	}

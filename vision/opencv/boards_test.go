@@ -106,7 +106,7 @@ func TestBoardIsRead(t *testing.T) {
 		t.Errorf("pose is %.4f rad and %.2f mm off", turn, 1000*move)
 	}
 	// The board's pose gives the world's down; here the camera's frame is the world.
-	if d := marker.Down(p).Sub(truth.R.MulVec(geom.Vec3{0, -1, 0})).Norm(); d > 0.004 {
+	if d := b.Tags[0].Down(b.Tags[0].Place(p)).Sub(truth.R.MulVec(geom.Vec3{0, -1, 0})).Norm(); d > 0.004 {
 		t.Errorf("down is %.4f off", d)
 	}
 }

@@ -131,6 +131,14 @@ func (a *Anchoring) MarkersIn() (corners map[int][4]geom.Vec3, world string, met
 	return nil, "", false
 }
 
+// Down returns the direction of gravity, of length one, in the world called by that name; false where no board
+// that hangs upright was seen in it.
+func (a *Anchoring) Down() (down geom.Vec3, world string, ok bool) {
+	corners, world, _ := a.MarkersIn()
+	down, ok = a.tags.down(corners)
+	return down, world, ok
+}
+
 // Save writes the maps of a machine and the marks in them to a file, for the next visit. body says what a mark
 // is, for whoever Recalls it; "" where nobody will ask.
 func (a *Anchoring) Save(path, machine string, body func(mark string) string) error {

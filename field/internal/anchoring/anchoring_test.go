@@ -10,6 +10,7 @@ import (
 	"sightline/devices/sim"
 	"sightline/vision"
 	"sightline/vision/geom"
+	"sightline/vision/marker"
 	"sightline/vision/opencv"
 	"sightline/vision/track"
 )
@@ -138,9 +139,10 @@ func TestMarksStayOnTheMachine(t *testing.T) {
 	}
 }
 
-// TestMarkersGiveMetres compares the distance between two marks with the truth.
+// TestMarkersGiveMetres compares the distance between two marks, and the direction of gravity, with the truth.
 func TestMarkersGiveMetres(t *testing.T) {
-	r := newRig(t, sim.Options{Seed: 2, Motion: sim.Calm}, Config{Markers: map[int]float64{sim.MarkerPump: 0.15}})
+	upright := marker.Board{Name: "pump", Machine: "pump", Upright: true, Tags: []marker.Tag{marker.Square(marker.ArUco4x4, sim.MarkerPump, 0, 0, 0.15)}}
+	r := newRig(t, sim.Options{Seed: 2, Motion: sim.Calm}, Config{Boards: marker.Set{Boards: []marker.Board{upright}}})
 	var e vision.Estimate
 	for f := range 150 {
 		e = r.track(f)
@@ -161,6 +163,15 @@ func TestMarkersGiveMetres(t *testing.T) {
 	t.Logf("distance %.4f m, truly %.4f m", got, want)
 	if math.Abs(got-want) > 0.05*want {
 		t.Errorf("distance %.3f m, truly %.3f m", got, want)
+	}
+	down, world, ok := r.Down()
+	if !ok || world != e.Map {
+		t.Fatalf("gravity known %v, in %q; the camera is in %q", ok, world, e.Map)
+	}
+	seen, truly := e.PoseCW.R.MulVec(down), r.world.PoseCW(149).R.MulVec(geom.Vec3{0, 0, -1})
+	t.Logf("down %v, truly %v in the camera's frame", seen, truly)
+	if off := math.Acos(seen.Dot(truly)); !(off < 0.05) {
+		t.Errorf("gravity is off by %.3f radians", off)
 	}
 }
 

@@ -67,6 +67,22 @@ func (b boards) any(f marker.Family) bool {
 	return false
 }
 
+// down is the direction of gravity in the world where tags of upright boards were seen; false where none was.
+func (b boards) down(seen map[int][4]geom.Vec3) (geom.Vec3, bool) {
+	var sum geom.Vec3
+	for _, board := range b.set.Boards {
+		for _, t := range board.Tags {
+			if corners, has := seen[number(t)]; has && board.Upright {
+				sum = sum.Add(t.Down(corners))
+			}
+		}
+	}
+	if sum.Norm() == 0 {
+		return geom.Vec3{}, false
+	}
+	return sum.Unit(), true
+}
+
 // machine is the machine on whose board one of the tags stands, or "".
 func (b boards) machine(seen map[int][4]geom.Vec3) string {
 	for _, board := range b.set.Boards {

@@ -49,12 +49,23 @@ func (y *Eye) renew(m *mark, entry *annotate.Entry, p track.Placement) bool {
 		y.tracker.Forget(p.ID)
 		return false
 	}
-	same := m.anchor != nil && m.built == p.Changed && m.placement.State == p.State && m.placement.Reason == p.Reason
+	down := y.down(p)
+	same := m.anchor != nil && m.built == p.Changed && m.placement.State == p.State && m.placement.Reason == p.Reason &&
+		(m.anchor.Down == nil) == (down == nil)
 	m.placement = p
 	if !same {
 		m.anchor, m.built = toAnchor(p, m.entry.Time), p.Changed
+		m.anchor.Down = down
 	}
 	return true
+}
+
+// down is the direction of gravity in the world of a placed mark, or nil where it is not known.
+func (y *Eye) down(p track.Placement) *geom.Vec3 {
+	if d, world, ok := y.tracker.Down(); ok && p.State == track.Placed && p.Map == world {
+		return &d
+	}
+	return nil
 }
 
 // tell publishes an anchor that the room does not know yet, or knows too differently.
@@ -63,7 +74,7 @@ func (y *Eye) tell(m *mark, e vision.Estimate, now int64) {
 	if a == s {
 		return
 	}
-	if s != nil && s.State == a.State && s.Map == a.Map {
+	if s != nil && s.State == a.State && s.Map == a.Map && (s.Down == nil) == (a.Down == nil) {
 		if now-m.sentAt < moveEvery {
 			return
 		}
