@@ -18,15 +18,16 @@ async function begin() {
   const media = await navigator.mediaDevices.getUserMedia({
     video: {width: {ideal: 1280}, height: {ideal: 720}, facingMode: "environment"}, audio: true});
   document.getElementById("own").srcObject = media;
-  const pc = new RTCPeerConnection({bundlePolicy: "max-bundle"});
-  for (const track of media.getTracks()) {
-    const t = pc.addTransceiver(track, {direction: "sendonly", streams: [media],
-      sendEncodings: track.kind === "video" ? sizes(query.get("codec")) : undefined});
-    if (track.kind === "video") prefer(t, query.get("codec"));
-  }
-  session = new Session(`${location.origin}/whip/${grant.room}`, token, pc, say);
-  await session.open();
-  shows();
+  await keep(() => {
+    const pc = new RTCPeerConnection({bundlePolicy: "max-bundle"});
+    for (const track of media.getTracks()) {
+      const t = pc.addTransceiver(track, {direction: "sendonly", streams: [media],
+        sendEncodings: track.kind === "video" ? sizes(query.get("codec")) : undefined});
+      if (track.kind === "video") prefer(t, query.get("codec"));
+    }
+    session = new Session(`${location.origin}/whip/${grant.room}`, token, pc, say);
+    return session;
+  }, shows);
 }
 
 // shows whether this device is recorded, and asks where the room wants an answer.

@@ -27,6 +27,7 @@ class Refused extends Error {
 class Session {
   constructor(address, token, pc, say) {
     Object.assign(this, {address, token, pc, say});
+    this.over = new Promise(done => { this.end = done; });
     pc.oniceconnectionstatechange = () => {
       say(pc.iceConnectionState);
       if (pc.iceConnectionState === "disconnected" || pc.iceConnectionState === "failed") this.restart();
@@ -110,17 +111,45 @@ class Session {
       await this.pc.setRemoteDescription({type: "answer", sdp: this.answer});
     } catch (e) {
       this.say("lost: " + e.message);
+      this.end("lost");
     }
     this.restarting = false;
   }
 
   async close() {
-    this.pc.oniceconnectionstatechange = null;
+    this.leave();
+    this.end("closed");
     try {
       if (this.resource) await this.ask("DELETE", this.resource);
     } finally {
       this.pc.close();
     }
+  }
+
+  // leave stops minding the connection.
+  leave() {
+    this.pc.oniceconnectionstatechange = null;
+  }
+}
+
+// keep holds a session open until it is closed: where its path is lost and cannot be renewed, because the relay is gone or
+// has forgotten it, another is made, at the relay that has the room then. begin makes a session, opened hears of each. It
+// throws only what trying again cannot mend.
+async function keep(begin, opened) {
+  for (let wait = 0; ; wait = Math.min(wait + 1, 5)) {
+    const session = begin();
+    try {
+      await session.open();
+      opened();
+      wait = 0;
+      if (await session.over === "closed") return;
+    } catch (e) {
+      if (e instanceof Refused && e.status < 500) throw e;
+      session.say("the relay does not answer: " + e.message);
+    }
+    session.leave();
+    session.pc.close();
+    await new Promise(done => setTimeout(done, 1000 * wait));
   }
 }
 

@@ -10,14 +10,16 @@ let session;
 async function begin() {
   const grant = grantOf(token);
   document.getElementById("room").textContent = grant.room;
-  const pc = new RTCPeerConnection({bundlePolicy: "max-bundle"});
-  const media = new MediaStream();
-  picture.srcObject = media;
-  pc.ontrack = e => media.addTrack(e.track);
-  pc.addTransceiver("video", {direction: "recvonly"});
-  pc.addTransceiver("audio", {direction: "recvonly"});
-  session = new Session(`${location.origin}/whep/${grant.room}${location.search}`, token, pc, say);
-  await session.open();
+  await keep(() => {
+    const pc = new RTCPeerConnection({bundlePolicy: "max-bundle"});
+    const media = new MediaStream();
+    picture.srcObject = media;
+    pc.ontrack = e => media.addTrack(e.track);
+    pc.addTransceiver("video", {direction: "recvonly"});
+    pc.addTransceiver("audio", {direction: "recvonly"});
+    session = new Session(`${location.origin}/whep/${grant.room}${location.search}`, token, pc, say);
+    return session;
+  }, () => {});
 }
 
 const sound = document.getElementById("sound");
