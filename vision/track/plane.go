@@ -17,7 +17,7 @@ const (
 	// multiple of a pixel's noise: without it three features in a row would tilt the plane.
 	planeSlope = 30.0
 	// planeStep is by how many pixels a mark must be off to be moved: each move is told to everybody.
-	planeStep = 0.5
+	planeStep = 1.0
 )
 
 // holdOnPlanes moves the marks that are on a panorama, where there is no map yet: a camera that moves sideways shifts
