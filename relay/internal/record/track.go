@@ -38,6 +38,7 @@ type track struct {
 	file     *movie.Movie
 	waiting  bool // for a key frame, after something was let go
 	arrived  time.Time
+	key      time.Time // when the last key frame arrived
 	told     int64
 	failed   bool
 	odd      bool // a frame was left out
@@ -67,6 +68,10 @@ func (t *track) Write(p *sfu.Packet) {
 // crash costs to less than two seconds.
 const flushEvery = 500 * time.Millisecond
 
+// keyEvery is how far apart key frames may lie in a recording: who looks for a moment in it waits for the frames since the
+// last one. Sightline's own encoders make one every two seconds; browsers have to be asked.
+const keyEvery = 2200 * time.Millisecond
+
 // run writes until the track or the recording ends.
 func (t *track) run() {
 	defer t.finish()
@@ -85,7 +90,7 @@ func (t *track) run() {
 			if t.file != nil {
 				t.check(t.file.Flush())
 			}
-			if t.waiting {
+			if t.waiting || t.arrived.Sub(t.key) > keyEvery {
 				t.up.RequestKey()
 			}
 		case <-t.up.Done():
@@ -161,6 +166,9 @@ func (t *track) write(u media.Unit) {
 		return
 	}
 	t.waiting = false
+	if u.Key {
+		t.key = t.arrived
+	}
 	t.check(t.file.Write(unit(u), session))
 }
 

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -171,4 +172,43 @@ func probe(t *testing.T, path string) float64 {
 		_, _ = fmt.Sscan(lines[len(lines)-1], &last)
 	}
 	return last - first
+}
+
+// A publisher that makes a key frame only when it is asked, as browsers do, is asked while it is recorded: who looks
+// for a moment in the recording has not to wait for more than a few seconds of frames.
+func TestKeyFramesAreAskedFor(t *testing.T) {
+	data := t.TempDir()
+	s := relaytest.StartProcess(t, data, "127.0.0.1:0")
+	var asked atomic.Bool
+	asked.Store(true)
+	tom := relaytest.Join(t, client.Config{URL: s.URL, Token: relaytest.Token(t, s.Authority(t), "field", "Tom"),
+		Publish: []client.Track{{Name: "camera", Kind: wire.Video, OnKeyFrame: func() { asked.Store(true) }}}})
+	film := relaytest.Film()
+	for i := range 240 {
+		unit := film[1+i%9] // none of these is a key frame
+		if asked.Swap(false) {
+			unit = film[0]
+		}
+		_ = tom.Video("camera").WriteFrame(unit, time.Now().UnixMicro()) // offline is seen below
+		time.Sleep(time.Second / 30)
+	}
+	tom.Close()
+	s.Terminate()
+	<-s.Exited()
+	c := open(t, one(t, filepath.Join(data, "recordings", "hall", "*")))
+	frames, err := c.Frames(c.Manifest.Tracks[0].Track)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last, most := frames[0].Session, int64(0)
+	for _, f := range frames {
+		most = max(most, f.Session-last)
+		if f.Key {
+			last = f.Session
+		}
+	}
+	t.Logf("%d frames, key frames at most %.1f s apart", len(frames), float64(most)/1e6)
+	if len(frames) < 150 || most > 4_000_000 {
+		t.Errorf("%d frames, key frames up to %.1f s apart", len(frames), float64(most)/1e6)
+	}
 }
