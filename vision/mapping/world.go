@@ -76,22 +76,28 @@ func (w *world) agrees(views []solve.View, p geom.Vec3) bool {
 	return true
 }
 
-// cull keeps memory bounded: past the limit the key frame goes whose landmarks the others see best.
+// redundantShare is the share of a key frame's landmarks that three others see from which it is of no more use
+// (Mur-Artal et al., ORB-SLAM, 2015).
+const redundantShare = 0.9
+
+// cull keeps memory bounded. Past the limit the newest key frame goes that is of no more use: the old ones hold the world
+// in its place, and without them it would wander under the marks, a little with every window that is adjusted. Where
+// all are of use, that goes whose landmarks the others see best.
 func (w *world) cull() {
 	if len(w.frames) <= maxKeyframes {
 		return
 	}
 	count := w.sights()
 	best, share := 1, -1.0
-	for i, k := range w.frames[1 : len(w.frames)-window] {
-		redundant := 0
+	for i := len(w.frames) - window - 1; i > 0 && share < redundantShare; i-- {
+		k, redundant := w.frames[i], 0
 		for _, o := range k.Seen {
 			if count[o.ID] > 3 {
 				redundant++
 			}
 		}
 		if s := float64(redundant) / float64(len(k.Seen)+1); s > share {
-			best, share = i+1, s
+			best, share = i, s
 		}
 	}
 	w.frames = slices.Delete(slices.Clone(w.frames), best, best+1)
