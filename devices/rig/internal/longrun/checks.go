@@ -62,7 +62,7 @@ func (s *session) export(ctx context.Context, t *Table) error {
 			t.want(!strings.Contains(line, "do not decode"), "%s", line)
 		}
 	}
-	size, err := command(ctx, "ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "stream=width,height,nb_frames", "-of", "csv=p=0:s=x", s.film("Tom"))
+	size, err := command(ctx, "ffprobe", "-v", "error", "-select_streams", "v", "-count_packets", "-show_entries", "stream=width,height,nb_read_packets", "-of", "csv=p=0:s=x", s.film("Tom"))
 	t.add("the film, in pixels and pictures", "%s", strings.TrimSpace(size))
 	return err
 }
