@@ -93,23 +93,13 @@ func (u *Uploader) upload(ctx context.Context, k Kept) error {
 	if err != nil || has.Complete {
 		return err
 	}
-	size := &counter{}
-	if err := evidence.Pack(k.Dir, size); err != nil {
+	size, err := evidence.PackedSize(k.Dir)
+	if err != nil {
 		return err
 	}
-	from, to := io.Pipe()
-	packed := make(chan error, 1)
-	go func() {
-		err := evidence.Pack(k.Dir, &skip{to: to, left: has.Offset})
-		_ = to.CloseWithError(err)
-		packed <- err
-	}()
-	err = u.send(ctx, at, &paced{ctx: ctx, from: from, rate: u.Rate, began: time.Now()}, has.Offset, size.n)
-	_ = from.Close()
-	if e := <-packed; err == nil && e != nil {
-		err = e
-	}
-	return err
+	from := evidence.Packed(k.Dir, has.Offset)
+	err = u.send(ctx, at, &paced{ctx: ctx, from: from, rate: u.Rate, began: time.Now()}, has.Offset, size)
+	return errors.Join(err, from.Close())
 }
 
 // ask asks the relay what it has. at is where the case belongs: the relay may lead to another.
@@ -179,27 +169,6 @@ func (u *Uploader) follow(req *http.Request, via []*http.Request) error {
 		req.Header.Del("Authorization")
 	}
 	return nil
-}
-
-// counter counts what is written.
-type counter struct{ n int64 }
-
-func (c *counter) Write(p []byte) (int, error) { c.n += int64(len(p)); return len(p), nil }
-
-// skip leaves out what the relay has.
-type skip struct {
-	to   io.Writer
-	left int64
-}
-
-func (s *skip) Write(p []byte) (int, error) {
-	n := min(s.left, int64(len(p)))
-	s.left -= n
-	if n == int64(len(p)) {
-		return len(p), nil
-	}
-	written, err := s.to.Write(p[n:])
-	return int(n) + written, err
 }
 
 // paced reads no faster than its rate.

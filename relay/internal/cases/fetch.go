@@ -30,11 +30,11 @@ func (s *Store) Archive(ctx context.Context, c Case, objects Objects) (*Archive,
 	case c.State != Closed && c.State != Deleted:
 		return nil, fmt.Errorf("case %s is %s: only a closed one can be given out", c.ID, c.State)
 	case c.Local:
-		size := &counter{}
-		if err := evidence.Pack(c.Dir, size); err != nil {
+		size, err := evidence.PackedSize(c.Dir)
+		if err != nil {
 			return nil, err
 		}
-		return &Archive{Size: size.n, open: func(offset int64) (io.ReadCloser, error) { return packed(c.Dir, offset), nil }}, nil
+		return &Archive{Size: size, open: func(offset int64) (io.ReadCloser, error) { return evidence.Packed(c.Dir, offset), nil }}, nil
 	case objects == nil:
 		return nil, ErrNoStore
 	}

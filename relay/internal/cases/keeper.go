@@ -115,14 +115,14 @@ func (c Case) object() string {
 }
 
 func (k *Keeper) put(ctx context.Context, c Case) error {
-	size := &counter{}
-	if err := evidence.Pack(c.Dir, size); err != nil {
+	size, err := evidence.PackedSize(c.Dir)
+	if err != nil {
 		return err
 	}
-	s := Stored{Name: c.object(), Size: size.n, UTC: k.Store.now().UTC(), Length: c.Length, Deleted: c.State == Deleted}
+	s := Stored{Name: c.object(), Size: size, UTC: k.Store.now().UTC(), Length: c.Length, Deleted: c.State == Deleted}
 	sum := sha256.New()
-	from := packed(c.Dir, 0)
-	err := k.Objects.Put(ctx, s.Name, io.TeeReader(from, sum), s.Size)
+	from := evidence.Packed(c.Dir, 0)
+	err = k.Objects.Put(ctx, s.Name, io.TeeReader(from, sum), s.Size)
 	if err = errors.Join(err, from.Close()); err != nil {
 		return err
 	}
@@ -186,47 +186,4 @@ func (s *Store) readStored(id string) (*Stored, error) {
 		err = json.Unmarshal(data, &is)
 	}
 	return &is, err
-}
-
-// counter counts what is written.
-type counter struct{ n int64 }
-
-func (c *counter) Write(p []byte) (int, error) { c.n += int64(len(p)); return len(p), nil }
-
-// skip leaves out the first bytes.
-type skip struct {
-	to   io.Writer
-	left int64
-}
-
-func (s *skip) Write(p []byte) (int, error) {
-	n := min(s.left, int64(len(p)))
-	s.left -= n
-	if n == int64(len(p)) {
-		return len(p), nil
-	}
-	written, err := s.to.Write(p[n:])
-	return int(n) + written, err
-}
-
-// packed reads the archive of a folder from a byte on. Closing it ends the packing.
-func packed(dir string, offset int64) io.ReadCloser {
-	from, to := io.Pipe()
-	p := &packing{PipeReader: from, done: make(chan struct{})}
-	go func() {
-		defer close(p.done)
-		_ = to.CloseWithError(evidence.Pack(dir, &skip{to, offset}))
-	}()
-	return p
-}
-
-type packing struct {
-	*io.PipeReader
-	done chan struct{}
-}
-
-func (p *packing) Close() error {
-	err := p.PipeReader.Close()
-	<-p.done
-	return err
 }
