@@ -327,12 +327,13 @@ func (m *Mapper) close(w *world, p *Proposal, pose geom.Pose, pairs map[FeatureI
 	drift := m.driftOf(w, last.PoseCW, p, pairs)
 	scale, ok := depthRatio(w, last.PoseCW, w, pose, pairs)
 	if drift > driftPx {
-		by, from := geom.SimilarityOf(last.PoseCW, pose, scale), w.lastSeen(pairs)
+		known := knownOf(pairs)
+		by, from := geom.SimilarityOf(last.PoseCW, pose, scale), w.lastSeen(known)
 		if !ok || !w.plausible(by, from) {
 			m.cfg.Logger.Info("a place looks like one seen before, but is too far from it", "drift_px", drift, "known", len(pairs))
 			return
 		}
-		w.bend(by, from, pairs)
+		w.bend(by, from, known)
 	}
 	w.observe(p, pairs)
 	if drift > driftPx {
@@ -356,8 +357,7 @@ func (m *Mapper) driftOf(w *world, pose geom.Pose, p *Proposal, pairs map[Featur
 }
 
 // lastSeen is the key frame that saw any of the known landmarks last, before the newest few.
-func (w *world) lastSeen(pairs map[FeatureID]FeatureID) int {
-	known := knownOf(pairs)
+func (w *world) lastSeen(known map[FeatureID]bool) int {
 	for i := len(w.frames) - newest - 1; i > 0; i-- {
 		if slices.ContainsFunc(w.frames[i].Seen, func(o Observation) bool { return known[o.ID] }) {
 			return i
@@ -375,8 +375,7 @@ func knownOf(pairs map[FeatureID]FeatureID) map[FeatureID]bool {
 }
 
 // bend spreads a correction of the newest key frame over those since key frame `from`, which saw the place last.
-func (w *world) bend(by geom.Similarity, from int, pairs map[FeatureID]FeatureID) {
-	known := knownOf(pairs)
+func (w *world) bend(by geom.Similarity, from int, known map[FeatureID]bool) {
 	n := len(w.frames) - 1
 	turn := geom.LogSO3(by.R)
 	moved := map[FeatureID]bool{}

@@ -94,14 +94,16 @@ func (t *Tracker) placeOnPanorama(a *anchor) {
 	if !a.frame.tracked {
 		return
 	}
-	wc := a.frame.poseCW.R.Transpose()
 	a.Points = make([]Point, len(a.pixels))
 	for i, px := range a.pixels {
-		n := t.cam.Normalize(px)
-		ray := wc.MulVec(geom.Vec3{n[0], n[1], 1}).Unit()
-		across := lateralSigma / t.focal
-		a.Points[i] = Point{P: ray, Normal: ray.Scale(-1), Cov: geom.Identity3.Scale(across * across)}
+		a.Points[i] = direction(a.frame, t.cam.Normalize(px), lateralSigma/t.focal)
 	}
 	a.State, a.Reason, a.Map, a.Metric = Placed, "", a.frame.world, false
 	a.Changed++
+}
+
+// direction is the point of a panorama that a frame sees at n; sigma is its error in radians.
+func direction(f *frame, n geom.Vec2, sigma float64) Point {
+	ray := f.poseCW.R.MulVecT(geom.Vec3{n[0], n[1], 1}).Unit()
+	return Point{P: ray, Normal: ray.Scale(-1), Cov: geom.Identity3.Scale(sigma * sigma)}
 }

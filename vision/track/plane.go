@@ -33,7 +33,7 @@ func (t *Tracker) holdOnPlanes(f *frame) {
 			continue
 		}
 		if m, ok := t.motionAround(a.centre(t), a.frame, f); ok {
-			t.movePanorama(a, f, m)
+			t.moveOnPanorama(a, f, m)
 		}
 	}
 }
@@ -47,13 +47,19 @@ func (a *anchor) centre(t *Tracker) geom.Vec2 {
 	return sum.Scale(1 / float64(len(a.pixels)))
 }
 
-// motion is how the surroundings of a point move beside the turn of the camera, in normalized coordinates.
+// motion is how the surroundings of a point move from one frame to another: with the turn of the camera, and beside it, in
+// normalized coordinates.
 type motion struct {
+	turn  geom.Mat3
 	at    geom.Vec2    // the point
 	coef  [2]geom.Vec3 // of x and of y: at the point, and its derivatives
 	sigma float64      // of the shift at the point
 }
 
+// takes is where a point goes.
+func (m motion) takes(n geom.Vec2) geom.Vec2 { return turned(m.turn, n).Add(m.shift(n)) }
+
+// shift is how far it goes beside the turn.
 func (m motion) shift(n geom.Vec2) geom.Vec2 {
 	d := n.Sub(m.at)
 	row := geom.Vec3{1, d[0], d[1]}
@@ -64,8 +70,7 @@ func (m motion) shift(n geom.Vec2) geom.Vec2 {
 // Tukey's weights; false where they are too few.
 func (t *Tracker) motionAround(at geom.Vec2, from, f *frame) (motion, bool) {
 	a, b, _ := pairs(from, f)
-	turn := f.poseCW.R.Mul(from.poseCW.R.Transpose())
-	m := motion{at: at}
+	m := motion{turn: f.poseCW.R.Mul(from.poseCW.R.Transpose()), at: at}
 	for _, gatePx := range [...]float64{60, 20, 8, 8} {
 		var h geom.Mat3
 		var g [2]geom.Vec3
@@ -77,7 +82,7 @@ func (t *Tracker) motionAround(at geom.Vec2, from, f *frame) (motion, bool) {
 			if w < 0.01 {
 				continue
 			}
-			moved := b[i].Sub(turned(turn, a[i]))
+			moved := b[i].Sub(turned(m.turn, a[i]))
 			r := moved.Sub(m.shift(a[i]))
 			k := t.focal * r.Norm() / gatePx
 			if k >= 1 {
@@ -106,17 +111,13 @@ func turned(turn geom.Mat3, n geom.Vec2) geom.Vec2 {
 	return geom.Vec2{c[0] / c[2], c[1] / c[2]}
 }
 
-// movePanorama puts a mark's points where the motion of its surroundings takes them.
-func (t *Tracker) movePanorama(a *anchor, f *frame, m motion) {
-	turn := f.poseCW.R.Mul(a.frame.poseCW.R.Transpose())
+// moveOnPanorama puts a mark's points where the motion of its surroundings takes them.
+func (t *Tracker) moveOnPanorama(a *anchor, f *frame, m motion) {
 	points, most := make([]Point, len(a.pixels)), 0.0
 	sigma := math.Hypot(lateralSigma/t.focal, m.sigma)
 	for i, px := range a.pixels {
-		n := t.cam.Normalize(px)
-		to := turned(turn, n).Add(m.shift(n))
-		ray := f.poseCW.R.MulVecT(geom.Vec3{to[0], to[1], 1}).Unit()
-		most = math.Max(most, t.focal*ray.Sub(a.Points[i].P).Norm())
-		points[i] = Point{P: ray, Normal: ray.Scale(-1), Cov: geom.Identity3.Scale(sigma * sigma)}
+		points[i] = direction(f, m.takes(t.cam.Normalize(px)), sigma)
+		most = math.Max(most, t.focal*points[i].P.Sub(a.Points[i].P).Norm())
 	}
 	if most > planeStep {
 		a.Points = points
