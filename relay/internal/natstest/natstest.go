@@ -4,7 +4,6 @@ package natstest
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/url"
 	"os"
 	"os/exec"
@@ -15,6 +14,8 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"sightline/relay/internal/freeport"
 )
 
 // Env makes a test binary be a server of NATS: see Main.
@@ -78,7 +79,7 @@ type Cluster struct {
 func Start(t testing.TB, n int) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t, running: make([]*exec.Cmd, n)}
-	ports := freePorts(t, 2*n)
+	ports := freeport.Get(t, 2*n)
 	for i := range n {
 		c.servers = append(c.servers, settings{Name: fmt.Sprintf("n%d", i+1), Dir: t.TempDir(), Port: ports[i], Route: ports[n+i], Routes: ports[n:]})
 	}
@@ -97,25 +98,12 @@ func Start(t testing.TB, n int) *Cluster {
 // StartGuarded runs one server that wants to know the user relay by a password.
 func StartGuarded(t testing.TB, password string) *Cluster {
 	t.Helper()
-	port := freePorts(t, 1)[0]
+	port := freeport.Get(t, 1)[0]
 	c := &Cluster{t: t, running: make([]*exec.Cmd, 1), servers: []settings{{Name: "n1", Dir: t.TempDir(), Port: port, Password: password}}}
 	c.Run(0)
 	t.Cleanup(func() { c.Kill(0) })
 	c.Ready()
 	return c
-}
-
-func freePorts(t testing.TB, n int) (ports []int) {
-	t.Helper()
-	for range n {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer l.Close()
-		ports = append(ports, l.Addr().(*net.TCPAddr).Port)
-	}
-	return ports
 }
 
 // URL is the addresses of all servers.

@@ -14,6 +14,7 @@ import (
 
 	"sightline/relay/internal/app"
 	"sightline/relay/internal/auth"
+	"sightline/relay/internal/freeport"
 	"sightline/relay/internal/natstest"
 )
 
@@ -75,6 +76,9 @@ func (p *Process) SetClock(t testing.TB, off time.Duration) {
 
 func startProcess(t testing.TB, env, data, listen string, args ...string) *Process {
 	t.Helper()
+	if listen == "127.0.0.1:0" {
+		listen = freeport.Address(t) // it may be wanted again, after a restart
+	}
 	args = append([]string{"serve", "--listen", listen, "--mqtt-listen", "127.0.0.1:0", "--data", data}, args...)
 	p := &Process{Data: data, exited: make(chan struct{}), cmd: exec.Command(os.Args[0], args...)}
 	p.cmd.Env = append(os.Environ(), env+"=1")
@@ -95,7 +99,9 @@ func startProcess(t testing.TB, env, data, listen string, args ...string) *Proce
 		t.Fatal(err)
 	}
 	reader := bufio.NewReader(out)
+	late := time.AfterFunc(endTime, func() { _ = p.cmd.Process.Kill() })
 	line, err := reader.ReadString('\n')
+	late.Stop()
 	go func() { _, _ = io.Copy(io.Discard, reader); _ = p.cmd.Wait(); close(p.exited) }()
 	t.Cleanup(p.Kill)
 	if err != nil {
@@ -128,6 +134,18 @@ func (p *Process) Terminate() { _ = p.cmd.Process.Signal(syscall.SIGTERM) }
 
 // Exited is closed when the process has ended; ExitCode is set then.
 func (p *Process) Exited() <-chan struct{} { return p.exited }
+
+// WaitExit waits for the end of a relay that was asked to end. One that does not is made to say who waits for what.
+func (p *Process) WaitExit(t testing.TB) {
+	t.Helper()
+	select {
+	case <-p.exited:
+	case <-time.After(endTime):
+		_ = p.cmd.Process.Signal(syscall.SIGQUIT)
+		time.Sleep(time.Second)
+		t.Fatalf("after %v the relay has not ended", endTime)
+	}
+}
 
 // ExitCode is the code with which the process has ended.
 func (p *Process) ExitCode() int { return p.cmd.ProcessState.ExitCode() }

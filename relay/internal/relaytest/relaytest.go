@@ -8,6 +8,8 @@ import (
 	_ "embed"
 	"io"
 	"log/slog"
+	"maps"
+	"runtime/pprof"
 	"slices"
 	"sync"
 	"testing"
@@ -30,7 +32,7 @@ func Start(t testing.TB, change func(*server.Config)) *server.Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	t.Cleanup(func() { Ends(t, "the relay closes", s.Close) })
 	return s
 }
 
@@ -91,7 +93,7 @@ func Join(t testing.TB, cfg client.Config) *client.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(c.Close)
+	t.Cleanup(func() { Ends(t, "the client closes", c.Close) })
 	Eventually(t, "client is connected", func() bool { state, _ := c.State(); return state == client.Connected })
 	return c
 }
@@ -109,6 +111,23 @@ func Within(t testing.TB, most time.Duration, what string, so func() bool) {
 		if time.Now().After(end) {
 			t.Fatalf("after %v still not: %s", most, what)
 		}
+	}
+}
+
+// endTime is how long something may take to end: longer than all that it waits for.
+const endTime = time.Minute
+
+// Ends calls f, and where it does not return says who waits for what: a test that hangs tells nothing.
+func Ends(t testing.TB, what string, f func()) {
+	t.Helper()
+	done := make(chan struct{})
+	go func() { defer close(done); f() }()
+	select {
+	case <-done:
+	case <-time.After(endTime):
+		var all bytes.Buffer
+		_ = pprof.Lookup("goroutine").WriteTo(&all, 1)
+		t.Errorf("after %v still not: %s\n%s", endTime, what, all.Bytes())
 	}
 }
 
@@ -201,6 +220,13 @@ func (c *Camera) Sent(captured int64) []byte {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.sent[captured]
+}
+
+// Captured returns the capture times of all frames that were sent, in order.
+func (c *Camera) Captured() []int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Sorted(maps.Keys(c.sent))
 }
 
 // Count returns how many frames were sent.

@@ -43,7 +43,7 @@ func NewGuestOver(t testing.TB, token string, settings webrtc.SettingEngine, con
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = pc.GracefulClose() })
+	t.Cleanup(func() { Ends(t, "the guest closes", func() { _ = pc.GracefulClose() }) })
 	return &Guest{PC: pc, t: t, token: token}
 }
 
@@ -83,7 +83,7 @@ func (g *Guest) Offer(options *webrtc.OfferOptions) string {
 	if err := g.PC.SetLocalDescription(offer); err != nil {
 		g.t.Fatal(err)
 	}
-	<-gathered
+	Ends(g.t, "the guest has its candidates", func() { <-gathered })
 	return g.PC.LocalDescription().SDP
 }
 

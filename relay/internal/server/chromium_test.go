@@ -16,6 +16,9 @@ import (
 	"sightline/relay/internal/relaytest"
 )
 
+// browserTime is after when a browser is ended, so that one that hangs does not hold up its test for ever.
+const browserTime = 3 * time.Minute
+
 // browser runs Debian's Chromium, with a film for a camera, until the test ends. Each call of the function
 // that it returns opens a page.
 func browser(t *testing.T) func(address string) context.Context {
@@ -28,7 +31,9 @@ func browser(t *testing.T) func(address string) context.Context {
 		chromedp.Flag("use-fake-ui-for-media-stream", true), chromedp.Flag("use-fake-device-for-media-stream", true),
 		chromedp.Flag("use-file-for-fake-video-capture", relaytest.FakeCamera(t)),
 		chromedp.Flag("autoplay-policy", "no-user-gesture-required"))
-	all, stop := chromedp.NewExecAllocator(t.Context(), options...)
+	limited, late := context.WithTimeout(t.Context(), browserTime)
+	t.Cleanup(late)
+	all, stop := chromedp.NewExecAllocator(limited, options...)
 	t.Cleanup(stop)
 	root, end := chromedp.NewContext(all)
 	t.Cleanup(end)

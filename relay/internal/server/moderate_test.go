@@ -117,7 +117,7 @@ func TestLobby(t *testing.T) {
 	noted(t, data, audit.Event{What: audit.Admitted, Room: "hall", Name: "Tom", By: "REST", Actor: "Ann"})
 	noted(t, data, audit.Event{What: audit.NotAdmitted, Room: "hall", Name: "Eve", By: "REST", Actor: "Ann"})
 
-	s.Close()
+	relaytest.Ends(t, "the relay closes", s.Close)
 	s = start()
 	reaches(t, tom, client.Connected)
 	if n := len(s.Waiting("hall")); n != 0 {

@@ -3,7 +3,6 @@ package server_test
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"sightline/devices"
 	"sightline/devices/mqtt"
 	"sightline/relay/client"
+	"sightline/relay/internal/freeport"
 	"sightline/relay/internal/relaytest"
 	"sightline/relay/internal/server"
 	"sightline/relay/wire"
@@ -27,14 +27,9 @@ func mosquitto(t *testing.T) string {
 			t.Skip("mosquitto is not installed")
 		}
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
+	port := freeport.Get(t, 1)[0]
 	conf := filepath.Join(t.TempDir(), "mosquitto.conf")
-	if err := os.WriteFile(conf, fmt.Appendf(nil, "listener %d 127.0.0.1\nallow_anonymous true\n", addr.Port), 0o600); err != nil {
+	if err := os.WriteFile(conf, fmt.Appendf(nil, "listener %d 127.0.0.1\nallow_anonymous true\n", port), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(path, "-c", conf)
@@ -42,7 +37,7 @@ func mosquitto(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	return "tcp://" + addr.String()
+	return fmt.Sprintf("tcp://127.0.0.1:%d", port)
 }
 
 // Machines reach the rooms that watch them, over the embedded broker and over the plant's own.

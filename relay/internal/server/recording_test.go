@@ -194,7 +194,7 @@ func TestKeyFramesAreAskedFor(t *testing.T) {
 	}
 	tom.Close()
 	s.Terminate()
-	<-s.Exited()
+	s.WaitExit(t)
 	c := open(t, one(t, filepath.Join(data, "recordings", "hall", "*")))
 	frames, err := c.Frames(c.Manifest.Tracks[0].Track)
 	if err != nil {

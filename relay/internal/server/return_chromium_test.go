@@ -22,7 +22,7 @@ func TestChromiumReturns(t *testing.T) {
 
 	first.Kill()
 	killed := time.Now()
-	<-first.Exited()
+	first.WaitExit(t)
 	relaytest.StartProcess(t, data, first.Listen())
 	relaytest.Within(t, 45*time.Second, "the watcher comes back", func() bool {
 		return evaluate[string](t, watcher, `session.resource || ""`) != old && evaluate[string](t, watcher, `state.textContent`) == "connected"

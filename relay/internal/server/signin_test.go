@@ -15,6 +15,7 @@ import (
 	"github.com/zitadel/oidc/v3/example/server/storage"
 
 	"sightline/relay/internal/audit"
+	"sightline/relay/internal/freeport"
 	"sightline/relay/internal/relaytest"
 	"sightline/relay/internal/server"
 	"sightline/relay/internal/staff"
@@ -81,12 +82,7 @@ func login(t *testing.T, c *http.Client, relay, issuer, name string) (*http.Resp
 // Staff sign in at a real provider and get the rights of their claim; who has no role, comes back twice or was sent by
 // another does not.
 func TestSignIn(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := listener.Addr().String()
-	_ = listener.Close()
+	address := freeport.Address(t)
 	issuer := provider(t, "http://"+address+"/signin/callback")
 	data := t.TempDir()
 	s := relaytest.Start(t, func(c *server.Config) {

@@ -62,5 +62,5 @@ func TestACaseInTheStoreAlone(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(x.data, "inbox", "*")); len(left) != 0 {
 		t.Errorf("%v is left", left)
 	}
-	x.s.Close()
+	relaytest.Ends(t, "the relay closes", x.s.Close)
 }

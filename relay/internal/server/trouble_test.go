@@ -122,6 +122,7 @@ func TestDiskSlow(t *testing.T) {
 	data := t.TempDir()
 	g := slowDisk(t, data)
 	p := relaytest.StartProcess(t, data, "127.0.0.1:0")
+	t.Cleanup(func() { g.set(t, 0) }) // before the process is killed, which would wait for the disk
 	g.take(t, p.PID())
 	camera, track := relaytest.NewCamera()
 	camera.Size = 8000 // 240 kB a second
@@ -146,11 +147,11 @@ func TestDiskSlow(t *testing.T) {
 	camera.Stop()
 	field.Close()
 	p.Terminate()
-	<-p.Exited()
+	p.WaitExit(t)
 	dir := one(t, filepath.Join(data, "recordings", "hall", "*"))
 	proven(t, dir, sealKey(t, data))
 	c := open(t, dir)
-	unbroken(t, c)
+	unbroken(t, c, camera)
 	row(t, "disk slow (20 kB/s)", "waits in memory, nothing lost; people see and hear each other as before", seen)
 }
 
