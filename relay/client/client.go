@@ -95,8 +95,9 @@ type Client struct {
 	began   int64 // of the session, µs since the Unix epoch on the relay's clock
 	state   State
 	err     error
-	changed chan struct{} // closed and replaced when state changes
-	session *session      // the one that callbacks are taken from
+	changed chan struct{}            // closed and replaced when state changes
+	session *session                 // the one that callbacks are taken from
+	shown   map[[2]string]wire.Shown // by participant and track: how large pictures are shown
 	relays  relays
 
 	logMu, poseMu, pointerMu sync.Mutex // held during the callbacks
@@ -145,7 +146,7 @@ func newClient(cfg Config) (*Client, error) {
 	if cfg.Instance == "" {
 		cfg.Instance = rand.Text()
 	}
-	c := &Client{cfg: cfg, log: cfg.Logger, base: cfg.Now(), local: map[string]*LocalTrack{}, state: Connecting,
+	c := &Client{cfg: cfg, log: cfg.Logger, base: cfg.Now(), local: map[string]*LocalTrack{}, shown: map[[2]string]wire.Shown{}, state: Connecting,
 		changed: make(chan struct{}), done: make(chan struct{}), outbox: outbox{max: cfg.MaxOutbox}}
 	for _, t := range cfg.Publish {
 		track, err := newLocalTrack(t)

@@ -28,6 +28,7 @@ type session struct {
 	pc                 *webrtc.PeerConnection
 	log, pose, pointer *webrtc.DataChannel
 	uplink             uplink
+	shown              chan struct{} // a token when the relay is to hear how large pictures are shown
 
 	mu       sync.Mutex
 	slots    map[string]*slot // by media section
@@ -63,6 +64,7 @@ func (s *session) live(ctx context.Context) error {
 	if err := s.send(s.publication()); err != nil {
 		return err
 	}
+	s.spawn(s.tellShown)
 	<-s.ctx.Done()
 	if ctx.Err() != nil {
 		return errLeft

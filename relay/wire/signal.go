@@ -19,6 +19,7 @@ type SignalType string
 //	client  publish   the tracks the client will send, possibly none; again to add tracks
 //	relay   offer     SDP with every candidate, and what each media section is
 //	client  answer    SDP with every candidate
+//	client  show      how large the client shows pictures, so that it gets no more than it has a use for; again when that changes
 //	relay   rung      how much of a track the client's link bears, in words for people too
 //	either  error     a code for programs and a text for people; the socket may be closed after it
 //
@@ -31,6 +32,7 @@ const (
 	SignalOffer   SignalType = "offer"
 	SignalAnswer  SignalType = "answer"
 	SignalError   SignalType = "error"
+	SignalShow    SignalType = "show"    // the client's: how large it shows pictures
 	SignalRung    SignalType = "rung"    // the relay's: what of a track the client's link bears
 	SignalWaiting SignalType = "waiting" // the relay's, before the welcome: the client is in the lobby
 )
@@ -72,6 +74,7 @@ const (
 //	{"type":"publish","tracks":[{"name":"camera","kind":"video"}]}
 //	{"type":"offer","sdp":"v=0…","tracks":[{"mid":"1","participant":"p-2c","name":"camera","kind":"video","codec":"video/H264"}]}
 //	{"type":"answer","sdp":"v=0…"}
+//	{"type":"show","show":[{"participant":"p-2c","name":"camera","width":320},{"participant":"p-7e","name":"camera","most":"off"}]}
 //	{"type":"error","code":"forbidden","text":"a viewer may not draw","msg":"01J…"}
 type Signal struct {
 	Type SignalType `json:"type"`
@@ -88,6 +91,9 @@ type Signal struct {
 	// Tracks are what a client publishes, or what the media sections of an offer are.
 	Tracks []SignalTrack `json:"tracks,omitempty"`
 	SDP    string        `json:"sdp,omitempty"`
+	// Show says how large the client shows tracks. Those that it does not name are shown as it last said, or, where it
+	// never did, whole.
+	Show []Shown `json:"show,omitempty"`
 	// Code and Text say what is wrong; Msg names the log message it is about, where it is about one.
 	Code string `json:"code,omitempty"`
 	Text string `json:"text,omitempty"`
@@ -109,6 +115,37 @@ type SignalTrack struct {
 	Name        string `json:"name"`
 	Kind        string `json:"kind"`            // video or audio
 	Codec       string `json:"codec,omitempty"` // "video/H264", "audio/opus"; empty on the way up
+}
+
+// Shown is how large a client shows a picture.
+type Shown struct {
+	Participant string `json:"participant"`
+	Name        string `json:"name"`
+	// Width is in pixels of the screen; 0 where the whole picture is wanted, however large.
+	Width int `json:"width,omitempty"`
+	// Most is the best rung that the client has a use for: RungKeyFrames, RungOff where the picture is not seen, or
+	// empty for all that its link bears.
+	Most string `json:"most,omitempty"`
+}
+
+// MaxShown is how many pictures one message may speak of.
+const MaxShown = 64
+
+func validShown(show []Shown) error {
+	if len(show) > MaxShown {
+		return fmt.Errorf("show of %d tracks, at most %d", len(show), MaxShown)
+	}
+	for _, s := range show {
+		switch {
+		case s.Participant == "" || len(s.Participant) > 64 || !isName(s.Name):
+			return fmt.Errorf("show of %.64q's track %.80q: there is none of that name", s.Participant, s.Name)
+		case s.Width < 0 || s.Width > 1<<16:
+			return fmt.Errorf("show %q at a width of %d pixels", s.Name, s.Width)
+		case s.Most != "" && s.Most != RungKeyFrames && s.Most != RungOff:
+			return fmt.Errorf("show %q at most %.40q, want %s, %s or nothing", s.Name, s.Most, RungKeyFrames, RungOff)
+		}
+	}
+	return nil
 }
 
 // DecodeSignal reads one signalling message. Errors name what is wrong.
@@ -136,6 +173,8 @@ func (s Signal) Valid() error {
 		if s.SDP == "" {
 			return fmt.Errorf("%s without an sdp", s.Type)
 		}
+	case SignalShow:
+		return validShown(s.Show)
 	case SignalError, SignalWaiting:
 	case SignalRung:
 		if s.Participant == "" || s.Name == "" || s.Rung == "" {

@@ -111,6 +111,7 @@ var signals = []string{
 	`{"type":"publish"}`,
 	`{"type":"offer","sdp":"v=0","tracks":[{"mid":"1","participant":"p-2","name":"camera","kind":"video","codec":"video/H264"}]}`,
 	`{"type":"answer","sdp":"v=0"}`,
+	`{"type":"show","show":[{"participant":"p-2","name":"camera","width":320},{"participant":"p-3","name":"camera","most":"off"}]}`,
 	`{"type":"error","code":"forbidden","text":"a viewer may not draw","msg":"m"}`,
 }
 
@@ -134,6 +135,9 @@ func TestSignals(t *testing.T) {
 		`{"type":"publish","tracks":[{"name":"a b","kind":"video"}]}`:                           "letters, digits",
 		`{"type":"publish","tracks":[{"name":"a","kind":"smell"}]}`:                             "want video or audio",
 		`{"type":"publish","tracks":[{"name":"a","kind":"video"},{"name":"a","kind":"audio"}]}`: "twice",
+		`{"type":"show","show":[{"name":"a"}]}`:                                                 "none of that name",
+		`{"type":"show","show":[{"participant":"p","name":"a","width":-1}]}`:                    "width of -1",
+		`{"type":"show","show":[{"participant":"p","name":"a","most":"full"}]}`:                 "want key-frames",
 	} {
 		if _, err := DecodeSignal([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", in, err, want)

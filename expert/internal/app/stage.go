@@ -32,13 +32,16 @@ type stage struct {
 
 	consent  string // ask, yes or no
 	answered string // the question that was answered so
+
+	widths map[string]int // of the cameras on the screen
+	away   bool           // nobody sees the window
 }
 
 func newStage(c *call.Call, t *tally, faces *typeset.Faces, width, height int, dir string) *stage {
 	s := &stage{call: c, tally: t, dir: dir, queue: make(chan func()), saved: make(chan string, 8)}
 	s.desk = desk.New(desk.Config{Source: c, Editor: c, Faces: faces, Now: time.Now, Say: c.Say, Recorder: c, Pointers: c.Pointers,
 		Vitals:     func() desk.Vitals { return desk.Vitals{RTT: c.RTT(), Pending: c.Pending()} },
-		OnSnapshot: s.save, OnShown: t.shown, OnReadings: t.readings, OnMark: t.mark,
+		OnSnapshot: s.save, OnShown: t.shown, OnSizes: s.sizes, OnReadings: t.readings, OnMark: t.mark,
 	}, width, height, 1)
 	return s
 }
@@ -98,6 +101,20 @@ func (s *stage) Wait(d time.Duration) {
 	case <-timer.C:
 	}
 	s.woken = time.Now()
+}
+
+// sizes tells the relay how large the cameras are shown.
+func (s *stage) sizes(widths map[string]int) {
+	s.widths = widths
+	s.call.Show(s.widths, s.away)
+}
+
+// Seen hears whether anybody can see the window.
+func (s *stage) Seen(seen bool) {
+	if s.away == seen {
+		s.away = !seen
+		s.call.Show(s.widths, s.away)
+	}
 }
 
 // Handle, Resize and Render are the desk's.

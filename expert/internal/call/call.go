@@ -252,6 +252,29 @@ func (c *Call) Pointers(camera string) []annotate.Pointer {
 	return out
 }
 
+// Show tells the relay how wide, in pixels, each participant's camera is on the screen: no more comes than there is a
+// use for. One that is not there, or 0, is not shown: of it comes a still now and then, so that there is a picture when
+// it is turned to. Where nobody looks at any, away, nothing comes.
+func (c *Call) Show(widths map[string]int, away bool) {
+	var shown []wire.Shown
+	c.mu.Lock()
+	for _, l := range c.cameras {
+		if !l.seen {
+			continue
+		}
+		s := wire.Shown{Participant: l.participant, Name: l.track, Width: widths[l.participant]}
+		switch {
+		case away:
+			s.Most = wire.RungOff
+		case s.Width == 0:
+			s.Most = wire.RungKeyFrames
+		}
+		shown = append(shown, s)
+	}
+	c.mu.Unlock()
+	c.client.Show(shown...)
+}
+
 // RTT is the round trip to the relay, 0 where it is not known yet.
 func (c *Call) RTT() time.Duration { return c.client.RTT() }
 

@@ -82,6 +82,8 @@ type Config struct {
 	OnShown    func(Shown)
 	OnReadings func([]devices.Reading) // that the last Render brought on screen
 	OnMark     func(id string, m annotate.Mark, captured int64)
+	// OnSizes hears how wide, in pixels, each participant's camera is shown, 0 where it is not, whenever that changes.
+	OnSizes func(widths map[string]int)
 	// Review makes this the desk of a recorded session: nothing can be drawn, and the foot has a timeline. Source
 	// is its deck then; nil for a call.
 	Review *Review
@@ -136,6 +138,10 @@ type Desk struct {
 	baseOf                int64
 	baseCamera            string
 	hits                  []hit // of the overlay
+	thumbs                []thumb
+	thumbOf               map[string]int64 // the frame of each small picture that is on the canvas
+	sizes                 map[string]int   // as they were told
+	lastThumbs            time.Time
 	pictureDirty          bool
 	panelsDirty           bool
 	lastPicture, lastSide time.Time
@@ -171,7 +177,7 @@ type toast struct {
 
 // New makes a desk of width x height pixels; scale is the size of text and buttons.
 func New(cfg Config, width, height int, scale float64) *Desk {
-	d := &Desk{cfg: cfg, tool: Arrow, colour: Palette[0], views: map[string]scene.MarkView{}, firsts: map[string]sight{},
+	d := &Desk{cfg: cfg, tool: Arrow, colour: Palette[0], views: map[string]scene.MarkView{}, firsts: map[string]sight{}, thumbOf: map[string]int64{},
 		painter: raster.New(cfg.Faces), small: raster.New(cfg.Faces), builder: scene.NewBuilder(cfg.Faces), ghosts: scene.NewBuilder(cfg.Faces), snapper: scene.NewBuilder(cfg.Faces),
 		mouse: geom.Vec2{-1, -1}}
 	if d.cfg.Vitals == nil {
@@ -218,6 +224,7 @@ func (d *Desk) relayout() {
 	for i := range d.panels {
 		d.panels[i].drawn = nil
 	}
+	d.thumbs = d.thumbs[:0] // the side panel says where they are
 	d.pictureDirty, d.panelsDirty = true, true
 	d.lastPicture, d.lastSide = time.Time{}, time.Time{}
 }

@@ -61,6 +61,10 @@ func (d *Desk) findPose() {
 	if (ok != d.hasPose || pose.Captured != d.pose.Captured || pose.Exact != d.pose.Exact) && len(d.marks) > 0 {
 		d.pictureDirty = true // without marks the pose is words only, which the foot has soon enough
 	}
+	// The picture may be a smaller size of what the tracker saw.
+	if size := f.Size(); ok && pose.Camera.Valid() == nil && (size.X != pose.Camera.Width || size.Y != pose.Camera.Height) {
+		pose.Camera = pose.Camera.Resized(size.X, size.Y)
+	}
 	d.pose, d.hasPose = pose, ok
 }
 

@@ -23,6 +23,8 @@ func (d *Desk) Render() (canvas *image.RGBA, changed bool) {
 	if d.panelsDirty {
 		changed = d.paintPanels() || changed
 	}
+	changed = d.paintThumbs(false) || changed
+	d.tellSizes()
 	return d.canvas, changed
 }
 
@@ -41,6 +43,7 @@ func (d *Desk) paintPanels() bool {
 	d.lastSide, d.panelsDirty = d.clock, false
 	painted := d.paint(3, d.lay.side, func(pn *panel) {
 		if d.search.open {
+			d.thumbs = d.thumbs[:0]
 			d.found(pn)
 			return
 		}
@@ -49,6 +52,9 @@ func (d *Desk) paintPanels() bool {
 			d.cfg.OnReadings(seen)
 		}
 	})
+	if painted {
+		d.paintThumbs(true)
+	}
 	return changed || painted
 }
 

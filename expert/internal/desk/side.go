@@ -28,6 +28,7 @@ func (d *Desk) sidePanel(pn *panel) []devices.Reading {
 	v := &side{Desk: d, pn: pn, p: &pn.pad, s: d.scale, x: r.X0 + 16*d.scale, w: r.W() - 32*d.scale, y: r.Y0 + 6*d.scale}
 	v.p.box(hairline, Rect{r.X0, r.Y0, r.X0 + 1, r.Y1}, 0)
 	v.people()
+	v.cameras()
 	v.machines()
 	v.markList()
 	v.chat()

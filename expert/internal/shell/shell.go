@@ -29,6 +29,11 @@ type Surface interface {
 	Render() (canvas *image.RGBA, changed bool)
 }
 
+// Watched is a surface that does less while its window is minimised.
+type Watched interface {
+	Seen(seen bool)
+}
+
 // Run opens a window of width x height pixels and shows the surface until ctx ends or the window is
 // closed. It must be called on the main goroutine. It fails where there is no display.
 func Run(ctx context.Context, title string, width, height int, s Surface) error {
@@ -94,6 +99,9 @@ func (w *window) Update() error {
 		w.surface.Wait(slow)
 	} else {
 		w.surface.Wait(quick)
+	}
+	if e, ok := w.surface.(Watched); ok {
+		e.Seen(!ebiten.IsWindowMinimized())
 	}
 	w.speaker.check()
 	w.surface.Tick()

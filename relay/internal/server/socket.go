@@ -65,6 +65,8 @@ func (c *conn) handle(data []byte) {
 		c.peer.Publish(m.Tracks)
 	case wire.SignalAnswer:
 		c.peer.Answer(m.SDP)
+	case wire.SignalShow:
+		c.peer.Show(m.Show)
 	case wire.SignalError:
 		c.s.log.Warn("client complains", "id", c.who.ID, "code", m.Code, "text", m.Text)
 	default:

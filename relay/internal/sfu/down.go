@@ -31,7 +31,7 @@ type Down struct {
 	next    *Up   // the layer that is sent from its next key frame on
 	on      []*Up // the streams that are written here
 	sent    *Up   // the one that the last packet was of
-	least   int   // the best rank that the receiver has a use for
+	wish    wish  // what the receiver has a use for
 	waiting bool  // for a key frame
 	fresh   bool  // the next packet does not follow the one before
 	cut     bool  // the last packet was not its frame's end
@@ -41,6 +41,7 @@ type Down struct {
 	rtt     time.Duration
 
 	rung    string // wire.RungFull and below; see ladder.go
+	bears   string // the one that the link bears; rung may be lower, as the receiver wishes
 	settled time.Time
 	budget  float64 // bits per second for key frames
 	credit  float64 // bytes that may be sent now
@@ -71,7 +72,7 @@ type bound struct {
 type payload struct{ media, rtx uint8 }
 
 func newDown(codec string, kind webrtc.RTPCodecType, id string, l *link) *Down {
-	return &Down{codec: codec, kind: kind, id: id, link: l, rung: wire.RungFull}
+	return &Down{codec: codec, kind: kind, id: id, link: l, rung: wire.RungFull, bears: wire.RungFull}
 }
 
 // attach begins to carry a track: with the frames since its last key frame where the up track has them,
@@ -83,9 +84,10 @@ func (d *Down) attach(u *Up) {
 	}
 	d.joining.Lock()
 	defer d.joining.Unlock()
-	first := choices[0]
 	d.mu.Lock()
+	first := d.wish.useful(choices)[0]
 	d.up, d.on, d.next = u, []*Up{first}, nil
+	d.rung = lower(d.bears, d.wish.most)
 	d.mu.Unlock()
 	if !first.addDown(d) {
 		first.RequestKey()
@@ -121,7 +123,7 @@ func (d *Down) follow() {
 	d.mu.Lock()
 	was, now := d.on, []*Up(nil)
 	for _, u := range []*Up{d.layer, d.next} {
-		if u != nil {
+		if u != nil && d.rung != wire.RungOff {
 			now = append(now, u)
 		}
 	}

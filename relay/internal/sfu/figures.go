@@ -26,7 +26,7 @@ func (l *link) Figures() Figures {
 	for _, d := range downs {
 		d.mu.Lock()
 		if u := d.up; u != nil && u.Kind == wire.Video {
-			f.Rungs = append(f.Rungs, Rung{u.Participant, u.Name, d.rung})
+			f.Rungs = append(f.Rungs, Rung{u.Participant, u.Name, d.bears})
 		}
 		d.mu.Unlock()
 	}

@@ -94,10 +94,7 @@ func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
 	if d.up != u || len(choices) == 0 {
 		return 0, 0
 	}
-	useful := choices // as large as the receiver shows it, or the smallest
-	for len(useful) > 1 && useful[0].rank < d.least {
-		useful = useful[1:]
-	}
+	useful := d.wish.useful(choices)
 	rung, pick := wire.RungOff, (*Up)(nil)
 	if rest >= keyFloor {
 		rung = wire.RungKeyFrames
@@ -117,14 +114,29 @@ func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
 	d.budget = keyShare * rest
 	if now.Sub(d.settled) >= settleTime {
 		d.choose(pick, now)
-		if rung != d.rung {
+		d.say(rung)
+		if rung = lower(rung, d.wish.most); rung != d.rung {
 			d.move(rung, now)
 		}
 	}
-	if moving(d.rung) && d.layer != nil {
+	switch {
+	case d.rung == wire.RungOff && d.wish.most == wire.RungOff:
+		return 0, 0
+	case moving(d.rung) && d.layer != nil:
 		return d.layer.bits(), useful[0].bits()
+	case d.wish.most != "":
+		return d.budget, 0
 	}
 	return d.budget, useful[0].bits()
+}
+
+// say tells of the rung that the link bears, where that has changed: what the receiver itself does not want is no news
+// to it. The caller holds mu.
+func (d *Down) say(bears string) {
+	was := d.bears
+	if d.bears = bears; was != bears && d.link.OnRung != nil {
+		d.link.OnRung(d.up, bears)
+	}
 }
 
 // choose sends another layer from its next key frame on. The caller holds mu.
@@ -143,17 +155,6 @@ func (d *Down) choose(pick *Up, now time.Time) {
 // moving says whether a moving picture is sent on a rung.
 func moving(rung string) bool { return rung == wire.RungFull || rung == wire.RungSmall }
 
-// Want says how large the receiver shows the picture, as a share of its full size: layers that are larger than
-// that are of no use to it.
-func (d *Down) Want(share float64) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.least = 0
-	for s := 0.5; share <= s && d.least < maxLayers-1; s /= 2 {
-		d.least++
-	}
-}
-
 // move changes the rung. The caller holds mu.
 func (d *Down) move(rung string, now time.Time) {
 	was := d.rung
@@ -167,9 +168,6 @@ func (d *Down) move(rung string, now time.Time) {
 		if d.waiting = d.waiting || moving(rung); moving(rung) {
 			d.layer.RequestKey()
 		}
-	}
-	if d.link.OnRung != nil && was != rung {
-		d.link.OnRung(d.up, rung)
 	}
 }
 

@@ -125,6 +125,7 @@ func (p *Peer) attach() {
 	for _, s := range p.slots {
 		if s.up != nil && !s.attached && s.transceiver.Mid() != "" && !p.offering {
 			s.attached = true
+			s.down.wants(p.wishes[[2]string{s.up.Participant, s.up.Name}])
 			s.down.attach(s.up)
 		}
 	}

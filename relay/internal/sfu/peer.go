@@ -36,6 +36,7 @@ type Peer struct {
 	offered  time.Time
 	ups      []upSlot
 	slots    []*downSlot
+	wishes   map[[2]string]wish // by participant and track
 
 	names map[string]wire.SignalTrack // of up sections, by mid; under mu
 }
@@ -47,7 +48,7 @@ func NewPeer(cfg PeerConfig) (*Peer, error) {
 		return nil, err
 	}
 	p := &Peer{link: l, cfg: cfg, lossy: map[string]*webrtc.DataChannel{}, work: make(chan func(), 64),
-		drained: make(chan struct{}, 1), names: map[string]wire.SignalTrack{}}
+		drained: make(chan struct{}, 1), names: map[string]wire.SignalTrack{}, wishes: map[[2]string]wish{}}
 	p.pc.OnTrack(p.onTrack)
 	if err := p.openChannels(); err != nil {
 		_ = p.pc.Close()

@@ -35,6 +35,7 @@ type Up struct {
 
 	meter meter
 	heard atomic.Int64 // when the last packet came, unix ms
+	width atomic.Int64 // of the picture, pixels, as its key frames say; 0: not known
 
 	of    *layers // whose layer it is, or nil
 	rank  int     // among those, 0 is the best
@@ -174,7 +175,11 @@ func (u *Up) forward(p *Packet) {
 	p.Arrived, p.from = u.link.Now(), u
 	u.heard.Store(p.Arrived.UnixMilli())
 	u.meter.add(len(p.Payload)+overhead, p.Arrived)
-	p.Key = media.StartsKey(u.Codec, p.Payload)
+	if p.Key = media.StartsKey(u.Codec, p.Payload); p.Key && u.Kind == wire.Video {
+		if w := media.Width(u.Codec, p.Payload); w > 0 {
+			u.width.Store(int64(w))
+		}
+	}
 	u.stamp(p)
 	u.note(p)
 	u.mu.Lock()
