@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -152,6 +153,12 @@ func newClient(cfg Config) (*Client, error) {
 		track, err := newLocalTrack(t)
 		if err != nil {
 			return nil, err
+		}
+		if t.Of != "" {
+			if track.of = c.track(t.Of, wire.Video); track.of == nil || track.of.of != nil || t.Kind != wire.Video {
+				return nil, fmt.Errorf("track %q is a smaller size of %q, which is no picture named before it", t.Name, t.Of)
+			}
+			track.of.smaller = append(track.of.smaller, track)
 		}
 		c.local[t.Name] = track
 	}

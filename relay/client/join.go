@@ -96,7 +96,7 @@ func (c *Client) join(ctx context.Context) (*session, error) {
 		_ = ws.CloseNow()
 		return nil, fmt.Errorf("relay did not say welcome: %w", err)
 	}
-	s := &session{c: c, ws: ws, slots: map[string]*slot{}, shown: make(chan struct{}, 1)}
+	s := &session{c: c, ws: ws, slots: map[string]*slot{}, sends: make(chan []string, 1), shown: make(chan struct{}, 1)}
 	if err := s.first(data); err != nil {
 		_ = ws.CloseNow()
 		return nil, err

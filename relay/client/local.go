@@ -18,13 +18,19 @@ import (
 
 // Track is a track to publish: H.264 constrained baseline for video, Opus for audio.
 type Track struct {
-	Name    string // letters, digits, - and _: "camera"
-	Kind    string // wire.Video or wire.Audio
+	Name string // letters, digits, - and _: "camera"
+	Kind string // wire.Video or wire.Audio
+	// Of says that the track is a smaller size of the picture of another one, named before it in Config.Publish; of
+	// several the larger comes first. To the others they are one track. Each size is a track of its own and not a stream
+	// of one track told apart by RID (RFC 8853): the relay makes the offers, and pion has no offer to receive several, while
+	// of plain tracks each has its own numbers, feedback and retransmission without more ado.
+	Of      string
 	Bitrate Bitrate
 	// OnKeyFrame is called when somebody needs a key frame: a late joiner, or after a loss. It only
 	// takes note; the next WriteFrame should bring one.
 	OnKeyFrame func()
-	// OnBitrate is called with the bits per second to encode at, when that changes.
+	// OnBitrate is called with the bits per second to encode at, when that changes; 0: nobody takes this size, or the
+	// way to the relay does not bear it, and nothing is to be sent.
 	OnBitrate func(bps int)
 }
 
@@ -41,6 +47,9 @@ type LocalTrack struct {
 	rtpTime uint32 // audio: of the next packet
 	audioAt int64  // audio: capture time that rtpTime stands for
 	bounds  Bitrate
+	smaller []*LocalTrack // sizes of it, the larger first
+	of      *LocalTrack   // whose size it is, or nil
+	unasked bool          // nobody takes this size
 	stats   LocalStats
 }
 
@@ -58,7 +67,7 @@ type LocalStats struct {
 	Frames, Packets, Bytes int
 	KeyRequests            int     // key frames that others asked for
 	Lost                   float64 // fraction, in the latest receiver report
-	Bitrate                int     // target, bits per second: what the way to the relay bears, within bounds
+	Bitrate                int     // target, bits per second: what the way to the relay bears, within bounds; 0: nothing
 }
 
 // mtu is the largest RTP payload: with all headers it fits IPv6's least MTU of 1280.
@@ -145,7 +154,7 @@ func (l *LocalTrack) write(unit []byte, captured int64, rtpTime uint32) error {
 }
 
 // feedback reads what the relay says of the track until the sender ends.
-func (l *LocalTrack) feedback(sender *webrtc.RTPSender, up *uplink, now func() time.Time) {
+func (l *LocalTrack) feedback(sender *webrtc.RTPSender, heard func(*rtcp.TransportLayerCC)) {
 	for {
 		packets, _, err := sender.ReadRTCP()
 		if err != nil {
@@ -158,7 +167,7 @@ func (l *LocalTrack) feedback(sender *webrtc.RTPSender, up *uplink, now func() t
 			case *rtcp.ReceiverReport:
 				l.reported(p)
 			case *rtcp.TransportLayerCC:
-				up.heard(p, now())
+				heard(p)
 			}
 		}
 	}

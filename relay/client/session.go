@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/internal/media"
@@ -28,6 +29,7 @@ type session struct {
 	pc                 *webrtc.PeerConnection
 	log, pose, pointer *webrtc.DataChannel
 	uplink             uplink
+	sends              chan []string // what the relay is to hear of the sizes that the way to it bears
 	shown              chan struct{} // a token when the relay is to hear how large pictures are shown
 
 	mu       sync.Mutex
@@ -64,6 +66,7 @@ func (s *session) live(ctx context.Context) error {
 	if err := s.send(s.publication()); err != nil {
 		return err
 	}
+	s.spawn(s.tellSends)
 	s.spawn(s.tellShown)
 	<-s.ctx.Done()
 	if ctx.Err() != nil {
@@ -141,13 +144,14 @@ func (s *session) openPeer() error {
 func (s *session) addLocal() error {
 	for _, t := range s.c.cfg.Publish {
 		local := s.c.local[t.Name]
+		local.start()
 		s.uplink.tracks = append(s.uplink.tracks, local)
 		transceiver, err := s.pc.AddTransceiverFromTrack(sending{local},
 			webrtc.RTPTransceiverInit{Direction: webrtc.RTPTransceiverDirectionSendonly})
 		if err != nil {
 			return fmt.Errorf("add track %q: %w", t.Name, err)
 		}
-		s.spawn(func() { local.feedback(transceiver.Sender(), &s.uplink, s.c.cfg.Now) })
+		s.spawn(func() { local.feedback(transceiver.Sender(), func(f *rtcp.TransportLayerCC) { s.heard(f) }) })
 	}
 	return nil
 }
@@ -155,7 +159,7 @@ func (s *session) addLocal() error {
 func (s *session) publication() wire.Signal {
 	m := wire.Signal{Type: wire.SignalPublish}
 	for _, t := range s.c.cfg.Publish {
-		m.Tracks = append(m.Tracks, wire.SignalTrack{Name: t.Name, Kind: t.Kind})
+		m.Tracks = append(m.Tracks, wire.SignalTrack{Name: t.Name, Kind: t.Kind, Of: t.Of})
 	}
 	return m
 }

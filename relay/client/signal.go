@@ -42,6 +42,8 @@ func (s *session) handle(m wire.Signal) error {
 		if s.c.cfg.OnRung != nil {
 			s.c.cfg.OnRung(Rung{Participant: m.Participant, Name: m.Name, Rung: m.Rung, Text: m.Text})
 		}
+	case wire.SignalWanted:
+		s.wanted(m.Names)
 	case wire.SignalError:
 		return s.told(m)
 	}

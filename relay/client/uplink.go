@@ -1,6 +1,7 @@
 package client
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -27,19 +28,35 @@ const (
 	restBits    = 20e3 // marks, poses, and what is sent again
 )
 
-// heard takes the relay's feedback, which may come on any track.
-func (u *uplink) heard(f *rtcp.TransportLayerCC, now time.Time) {
+// heard takes the relay's feedback, which may come on any track. It returns the tracks that are to hear of it.
+func (u *uplink) heard(f *rtcp.TransportLayerCC, now time.Time) (told []*LocalTrack) {
 	u.mu.Lock()
+	defer u.mu.Unlock()
 	if u.estimate.Rate == 0 { // the link is no better than it was before it broke
 		u.estimate.Rate = u.needed(func(t *LocalTrack) int { return t.Bitrate() })
 	}
-	u.estimate.Want = u.needed(func(t *LocalTrack) int { return t.bounds.Max })
+	u.estimate.Want = u.needed(func(t *LocalTrack) int { return t.most() })
 	u.estimate.Update(u.numbers.Read(f), now)
-	told := u.share()
-	u.mu.Unlock()
-	for _, t := range told {
-		t.OnBitrate(t.Bitrate())
+	return u.share()
+}
+
+// wanted takes which sizes somebody takes, and returns the tracks that are to hear of it.
+func (u *uplink) wanted(names []string) (told []*LocalTrack) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, t := range u.tracks {
+		unasked := t.of != nil && !slices.Contains(names, t.Name)
+		t.mu.Lock()
+		t.unasked = unasked
+		t.mu.Unlock()
+		if unasked && u.estimate.Rate == 0 && t.pause() {
+			told = append(told, t)
+		}
 	}
+	if u.estimate.Rate > 0 {
+		told = u.share()
+	}
+	return told
 }
 
 // idle is called now and then.
@@ -72,13 +89,28 @@ func (u *uplink) share() (told []*LocalTrack) {
 		}
 	}
 	for _, t := range u.tracks {
-		if t.kind == wire.Video {
-			now, changed := t.aim(int(rest))
-			rest -= float64(now)
-			if changed && t.OnBitrate != nil {
-				told = append(told, t)
-			}
+		if t.kind == wire.Video && t.of == nil {
+			used, changed := divide(t.sizes(), rest)
+			rest -= used
+			told = append(told, changed...)
 		}
 	}
 	return told
+}
+
+// bears are the names of the sizes of pictures that the way bears.
+func (u *uplink) bears() (names []string) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, t := range u.tracks {
+		if len(t.smaller) > 0 {
+			able := false
+			for _, s := range t.sizes() {
+				if able = able || s.Bitrate() > 0; able {
+					names = append(names, s.Name)
+				}
+			}
+		}
+	}
+	return names
 }

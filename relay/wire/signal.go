@@ -20,6 +20,9 @@ type SignalType string
 //	relay   offer     SDP with every candidate, and what each media section is
 //	client  answer    SDP with every candidate
 //	client  show      how large the client shows pictures, so that it gets no more than it has a use for; again when that changes
+//	relay   wanted    which tracks somebody takes, of a picture that the client publishes in several sizes; the largest is
+//	                  always among them. The others need not be sent, and it is as well if they are not even encoded
+//	client  sends     which sizes the client's link bears: the relay asks for no other
 //	relay   rung      how much of a track the client's link bears, in words for people too
 //	either  error     a code for programs and a text for people; the socket may be closed after it
 //
@@ -33,6 +36,8 @@ const (
 	SignalAnswer  SignalType = "answer"
 	SignalError   SignalType = "error"
 	SignalShow    SignalType = "show"    // the client's: how large it shows pictures
+	SignalWanted  SignalType = "wanted"  // the relay's: which sizes of a picture somebody takes
+	SignalSends   SignalType = "sends"   // the client's: which sizes its link bears
 	SignalRung    SignalType = "rung"    // the relay's: what of a track the client's link bears
 	SignalWaiting SignalType = "waiting" // the relay's, before the welcome: the client is in the lobby
 )
@@ -74,6 +79,8 @@ const (
 //	{"type":"publish","tracks":[{"name":"camera","kind":"video"}]}
 //	{"type":"offer","sdp":"v=0…","tracks":[{"mid":"1","participant":"p-2c","name":"camera","kind":"video","codec":"video/H264"}]}
 //	{"type":"answer","sdp":"v=0…"}
+//	{"type":"publish","tracks":[{"name":"camera","kind":"video"},{"name":"camera-half","kind":"video","of":"camera"}]}
+//	{"type":"wanted","names":["camera","camera-half"]}
 //	{"type":"show","show":[{"participant":"p-2c","name":"camera","width":320},{"participant":"p-7e","name":"camera","most":"off"}]}
 //	{"type":"error","code":"forbidden","text":"a viewer may not draw","msg":"01J…"}
 type Signal struct {
@@ -91,6 +98,8 @@ type Signal struct {
 	// Tracks are what a client publishes, or what the media sections of an offer are.
 	Tracks []SignalTrack `json:"tracks,omitempty"`
 	SDP    string        `json:"sdp,omitempty"`
+	// Names are those of the tracks that a wanted, or a sends, is about.
+	Names []string `json:"names,omitempty"`
 	// Show says how large the client shows tracks. Those that it does not name are shown as it last said, or, where it
 	// never did, whole.
 	Show []Shown `json:"show,omitempty"`
@@ -115,6 +124,9 @@ type SignalTrack struct {
 	Name        string `json:"name"`
 	Kind        string `json:"kind"`            // video or audio
 	Codec       string `json:"codec,omitempty"` // "video/H264", "audio/opus"; empty on the way up
+	// Of says in a publish that the track is a smaller size of another one, named before it; of several the larger comes
+	// first. To the others in the room they are one track, of that name.
+	Of string `json:"of,omitempty"`
 }
 
 // Shown is how large a client shows a picture.
@@ -175,6 +187,10 @@ func (s Signal) Valid() error {
 		}
 	case SignalShow:
 		return validShown(s.Show)
+	case SignalWanted, SignalSends:
+		if len(s.Names) > MaxTracks {
+			return fmt.Errorf("%s of %d tracks, at most %d", s.Type, len(s.Names), MaxTracks)
+		}
 	case SignalError, SignalWaiting:
 	case SignalRung:
 		if s.Participant == "" || s.Name == "" || s.Rung == "" {
@@ -195,7 +211,7 @@ func validTracks(tracks []SignalTrack) error {
 	if len(tracks) > MaxTracks {
 		return fmt.Errorf("publish of %d tracks, at most %d", len(tracks), MaxTracks)
 	}
-	seen := map[string]bool{}
+	seen, whole := map[string]bool{}, map[string]bool{}
 	for _, t := range tracks {
 		switch {
 		case !isName(t.Name):
@@ -204,8 +220,10 @@ func validTracks(tracks []SignalTrack) error {
 			return fmt.Errorf("track %q is of kind %.40q, want video or audio", t.Name, t.Kind)
 		case seen[t.Name]:
 			return fmt.Errorf("track %q is published twice in one message", t.Name)
+		case t.Of != "" && (t.Kind != Video || !whole[t.Of]):
+			return fmt.Errorf("track %q is a smaller size of %.80q, which is no picture named before it", t.Name, t.Of)
 		}
-		seen[t.Name] = true
+		seen[t.Name], whole[t.Name] = true, t.Kind == Video && t.Of == ""
 	}
 	return nil
 }

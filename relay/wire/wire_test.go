@@ -111,6 +111,8 @@ var signals = []string{
 	`{"type":"publish"}`,
 	`{"type":"offer","sdp":"v=0","tracks":[{"mid":"1","participant":"p-2","name":"camera","kind":"video","codec":"video/H264"}]}`,
 	`{"type":"answer","sdp":"v=0"}`,
+	`{"type":"publish","tracks":[{"name":"camera","kind":"video"},{"name":"camera-half","kind":"video","of":"camera"}]}`,
+	`{"type":"wanted","names":["camera","camera-half"]}`,
 	`{"type":"show","show":[{"participant":"p-2","name":"camera","width":320},{"participant":"p-3","name":"camera","most":"off"}]}`,
 	`{"type":"error","code":"forbidden","text":"a viewer may not draw","msg":"m"}`,
 }
@@ -132,12 +134,13 @@ func TestSignals(t *testing.T) {
 		`{"type":"sing"}`:    "unknown type",
 		`{"type":"offer"}`:   "without an sdp",
 		`{"type":"welcome"}`: "without a self",
-		`{"type":"publish","tracks":[{"name":"a b","kind":"video"}]}`:                           "letters, digits",
-		`{"type":"publish","tracks":[{"name":"a","kind":"smell"}]}`:                             "want video or audio",
-		`{"type":"publish","tracks":[{"name":"a","kind":"video"},{"name":"a","kind":"audio"}]}`: "twice",
-		`{"type":"show","show":[{"name":"a"}]}`:                                                 "none of that name",
-		`{"type":"show","show":[{"participant":"p","name":"a","width":-1}]}`:                    "width of -1",
-		`{"type":"show","show":[{"participant":"p","name":"a","most":"full"}]}`:                 "want key-frames",
+		`{"type":"publish","tracks":[{"name":"a b","kind":"video"}]}`:                                    "letters, digits",
+		`{"type":"publish","tracks":[{"name":"a","kind":"smell"}]}`:                                      "want video or audio",
+		`{"type":"publish","tracks":[{"name":"a","kind":"video"},{"name":"a","kind":"audio"}]}`:          "twice",
+		`{"type":"publish","tracks":[{"name":"a","kind":"video","of":"b"},{"name":"b","kind":"video"}]}`: "no picture named before it",
+		`{"type":"show","show":[{"name":"a"}]}`:                                                          "none of that name",
+		`{"type":"show","show":[{"participant":"p","name":"a","width":-1}]}`:                             "width of -1",
+		`{"type":"show","show":[{"participant":"p","name":"a","most":"full"}]}`:                          "want key-frames",
 	} {
 		if _, err := DecodeSignal([]byte(in)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want one with %q", in, err, want)

@@ -51,6 +51,8 @@ type Config struct {
 	Watch      []string `placeholder:"AREA/MACHINE" help:"Machines whose telemetry is wanted."`
 	BitrateMax int      `name:"bitrate-max" default:"6000000" help:"Most bits per second of video."`
 
+	Sizes int `default:"3" help:"Sizes of the picture that are sent where somebody takes them: 1 the whole picture alone, 2 half as wide too, 3 and a quarter."`
+
 	Headless     bool          `help:"No window."`
 	Compose      string        `type:"path" placeholder:"OUT.mp4" help:"Write the technician's view here."`
 	Trace        string        `type:"path" placeholder:"OUT.jsonl" help:"Write what was done here, a line for each frame."`

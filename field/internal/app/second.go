@@ -22,7 +22,7 @@ func (s *session) openSecond() (err error) {
 	}
 	s.second = standby.New(standby.Config{Store: s.store, Log: s.log, Now: time.Now,
 		Tell:    func(kind, id string, body any) { s.publish(kind, id, body) },
-		NeedKey: func() { s.video.ForceKeyFrame() }})
+		NeedKey: func() { s.video.ForceKeyFrames() }})
 	return nil
 }
 
@@ -70,32 +70,12 @@ func (s *session) handOver(ctx context.Context) {
 	}
 }
 
-// videoTrack is where pictures go: to the second recorder first, and to the relay.
-func (s *session) videoTrack() send.VideoTrack {
-	to := s.client.Video(videoTrack)
-	if s.second == nil {
-		return to
-	}
-	return twoVideos{to, s.second}
-}
-
 func (s *session) audioTrack() send.AudioTrack {
 	to := s.client.Audio(audioTrack)
 	if s.second == nil {
 		return to
 	}
 	return twoSounds{to, s.second}
-}
-
-type twoVideos struct {
-	*client.LocalTrack
-	second *standby.Recorder
-}
-
-// WriteFrame records and sends.
-func (t twoVideos) WriteFrame(annexB []byte, captured int64) error {
-	t.second.Video(videoTrack, annexB, captured)
-	return t.LocalTrack.WriteFrame(annexB, captured)
 }
 
 type twoSounds struct {

@@ -44,6 +44,9 @@ func (c *Config) check() error {
 			return fmt.Errorf("--watch %s: want AREA/MACHINE, as in hall1/pump-7", w)
 		}
 	}
+	if c.Sizes < 1 || c.Sizes > len(sizeNames) {
+		return fmt.Errorf("--sizes %d: want 1 to %d", c.Sizes, len(sizeNames))
+	}
 	if c.BitrateMax < 150_000 {
 		return fmt.Errorf("--bitrate-max %d: at least 150000 bits per second are needed", c.BitrateMax)
 	}
@@ -136,9 +139,7 @@ func (s *session) join(ctx context.Context) (err error) {
 		fps = 30
 	}
 	start := min(2_000_000, s.cfg.BitrateMax)
-	s.video = send.NewVideo(fps, start, s.log)
-	tracks := []client.Track{{Name: videoTrack, Kind: wire.Video, OnKeyFrame: s.video.ForceKeyFrame, OnBitrate: s.video.SetBitRate,
-		Bitrate: client.Bitrate{Start: start, Max: s.cfg.BitrateMax}}}
+	tracks := s.openVideo(fps, start)
 	if s.sound != nil {
 		tracks = append(tracks, client.Track{Name: audioTrack, Kind: wire.Audio})
 	}
@@ -205,7 +206,7 @@ func (s *session) play(ctx context.Context, out *outputs) error {
 		}
 		return err
 	})
-	run(&tasks, func() error { return s.video.Run(s.videoTrack()) })
+	run(&tasks, func() error { return s.video.Run(s.videoTracks()...) })
 	run(&tasks, look.run)
 	tasks.Go(func() { s.consents(ctx) })
 	if s.second != nil {

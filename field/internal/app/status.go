@@ -23,18 +23,26 @@ func (s *session) notices() []scene.Notice {
 		out = append(out, scene.Notice{Text: "In the lobby" + because(err), Level: scene.Info})
 	case st == client.Connected:
 		out = append(out, s.company())
-		if bps := s.client.Video(videoTrack).Bitrate(); bps < s.cfg.BitrateMax && narrow(bps) != "" {
-			out = append(out, scene.Notice{Text: narrow(bps), Level: scene.Warning})
+		if words := narrow(s.client.Video(videoTrack), s.cfg.BitrateMax); words != "" {
+			out = append(out, scene.Notice{Text: words, Level: scene.Warning})
 		}
 	}
 	return append(out, s.recordingNotices()...)
 }
 
 // narrow says in words what the way to the relay bears, where that is so little that the expert sees it.
-func narrow(bps int) string {
+func narrow(camera *client.LocalTrack, most int) string {
+	sent := camera.Best()
+	return narrowWords(sent.Bitrate(), most, sent != camera)
+}
+
+func narrowWords(bps, most int, smaller bool) string {
 	switch {
+	case bps >= most:
 	case bps < 150_000:
 		return fmt.Sprintf("Very weak network (%d kbit/s): the expert sees few pictures; hold still", bps/1000)
+	case smaller:
+		return fmt.Sprintf("Weak network (%d kbit/s): the expert sees a smaller picture", bps/1000)
 	case bps < 500_000:
 		return fmt.Sprintf("Weak network (%d kbit/s): the expert sees a coarse picture", bps/1000)
 	}

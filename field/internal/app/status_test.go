@@ -17,13 +17,20 @@ func TestBecause(t *testing.T) {
 }
 
 func TestNarrow(t *testing.T) {
-	for bps, want := range map[int]string{
-		2_000_000: "",
-		300_000:   "Weak network (300 kbit/s): the expert sees a coarse picture",
-		80_000:    "Very weak network (80 kbit/s): the expert sees few pictures; hold still",
+	for want, c := range map[string]struct {
+		bps     int
+		smaller bool
+	}{
+		"": {2_000_000, false},
+		"Weak network (300 kbit/s): the expert sees a coarse picture":             {300_000, false},
+		"Weak network (300 kbit/s): the expert sees a smaller picture":            {300_000, true},
+		"Very weak network (80 kbit/s): the expert sees few pictures; hold still": {80_000, true},
 	} {
-		if got := narrow(bps); got != want {
-			t.Errorf("%d bit/s: %q, want %q", bps, got, want)
+		if got := narrowWords(c.bps, 6_000_000, c.smaller); got != want {
+			t.Errorf("%+v: %q, want %q", c, got, want)
 		}
+	}
+	if got := narrowWords(200_000, 200_000, false); got != "" {
+		t.Errorf("all that is wanted: %q", got)
 	}
 }

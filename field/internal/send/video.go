@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"sync/atomic"
 
-	"sightline/devices/media"
 	"sightline/field/internal/capture"
 	"sightline/field/internal/latest"
 	"sightline/relay/client"
@@ -20,22 +19,32 @@ type VideoTrack interface {
 	WriteFrame(annexB []byte, captured int64) error
 }
 
-// Video encodes frames. Run has a goroutine of its own; everything else may be called from any.
+// Video encodes frames, in several sizes where they are asked for. Run has a goroutine of its own; everything else may be
+// called from any.
 type Video struct {
+	// OnSize hears how large the picture of each size is, before its first; Record gets the largest size that is
+	// encoded, as it is sent. Both are called by Run, and set before; nil: nobody hears.
+	OnSize func(i int, size image.Point)
+	Record func(annexB []byte, captured int64)
+
 	log    *slog.Logger
 	fps    float64
 	frames *latest.Box[capture.Frame]
-
-	key  atomic.Bool
-	rate atomic.Int64
+	sizes  []*size
+	best   int // the largest size that was encoded last; Run's
 
 	encoded, skipped, sent, offline atomic.Int64
 }
 
-// NewVideo makes the encoder's end. fps is the most that is expected, bitrate the bits per second to begin with.
-func NewVideo(fps float64, bitrate int, log *slog.Logger) *Video {
+// NewVideo makes the encoder's end. fps is the most that is expected, bitrates the bits per second to begin with: of
+// the whole picture, of half its width and height, and so on.
+func NewVideo(fps float64, log *slog.Logger, bitrates ...int) *Video {
 	v := &Video{log: log, fps: fps, frames: latest.New(capture.Frame.Release)}
-	v.rate.Store(int64(bitrate))
+	for _, rate := range bitrates {
+		s := &size{}
+		s.rate.Store(int64(rate))
+		v.sizes = append(v.sizes, s)
+	}
 	return v
 }
 
@@ -45,20 +54,24 @@ func (v *Video) Put(f capture.Frame) { v.frames.Put(f) }
 // End lets Run return after the last frame.
 func (v *Video) End() { v.frames.End() }
 
-// ForceKeyFrame makes the next picture a key frame.
-func (v *Video) ForceKeyFrame() { v.key.Store(true) }
+// ForceKeyFrame makes the next picture of a size a key frame.
+func (v *Video) ForceKeyFrame(i int) { v.sizes[i].key.Store(true) }
 
-// SetBitRate sets the bits per second to encode at.
-func (v *Video) SetBitRate(bps int) { v.rate.Store(int64(bps)) }
+// ForceKeyFrames makes the next picture of every size one.
+func (v *Video) ForceKeyFrames() {
+	for i := range v.sizes {
+		v.ForceKeyFrame(i)
+	}
+}
 
-// Run encodes and sends until End. An error means that the codec cannot be used for this picture.
-func (v *Video) Run(track VideoTrack) (err error) {
-	var enc *media.H264Encoder
-	var size image.Point
-	rate := int64(0)
+// SetBitRate sets the bits per second to encode a size at; 0: it is not encoded.
+func (v *Video) SetBitRate(i, bps int) { v.sizes[i].rate.Store(int64(bps)) }
+
+// Run encodes and sends until End, each size on its track. An error means that the codec cannot be used for this picture.
+func (v *Video) Run(tracks ...VideoTrack) (err error) {
 	defer func() {
-		if enc != nil {
-			err = errors.Join(err, enc.Close())
+		for _, s := range v.sizes {
+			err = errors.Join(err, s.close())
 		}
 		v.frames.End()
 		if f, ok, _ := v.frames.Take(); ok {
@@ -70,23 +83,7 @@ func (v *Video) Run(track VideoTrack) (err error) {
 		if !ok {
 			return nil
 		}
-		if s := f.Picture.Rect.Size(); s != size {
-			if enc != nil {
-				err = enc.Close()
-			}
-			rate = v.rate.Load()
-			enc, err = media.NewH264Encoder(media.EncoderConfig{Width: s.X, Height: s.Y, FPS: v.fps, BitRate: int(rate)})
-			if err != nil {
-				f.Release()
-				return err
-			}
-			size = s
-		}
-		if now := v.rate.Load(); now != rate {
-			rate = now
-			enc.SetBitRate(int(rate))
-		}
-		err := v.frame(enc, f, track)
+		err := v.frame(f, tracks)
 		f.Release()
 		if err != nil {
 			return err
@@ -94,32 +91,73 @@ func (v *Video) Run(track VideoTrack) (err error) {
 	}
 }
 
-func (v *Video) frame(enc *media.H264Encoder, f capture.Frame, track VideoTrack) error {
-	if v.key.Swap(false) {
-		enc.ForceKeyFrame()
+// frame encodes one frame in all the sizes that are wanted.
+func (v *Video) frame(f capture.Frame, tracks []VideoTrack) error {
+	for _, s := range v.sizes {
+		s.made = false
 	}
-	au, _, err := enc.Encode(f.Picture)
-	if err != nil {
-		return fmt.Errorf("frame %d: %w", f.Index, err)
-	}
-	if len(au) == 0 {
-		v.skipped.Add(1)
-		return nil
-	}
-	v.encoded.Add(1)
-	switch err := track.WriteFrame(au, f.Captured); {
-	case err == nil:
-		v.sent.Add(1)
-	case errors.Is(err, client.ErrOffline):
-		v.offline.Add(1)
-	case errors.Is(err, client.ErrClosed):
-	default:
-		v.log.Warn("a frame was not sent", "err", err)
+	best := -1
+	for i, s := range v.sizes {
+		if !s.fit(f.Picture, i) || s.rate.Load() == 0 {
+			s.idle = true
+			continue
+		}
+		if best < 0 {
+			if best = i; best != v.best { // what is recorded goes on with a key frame
+				s.key.Store(true)
+			}
+			v.best = best
+		}
+		au, err := v.encode(i, f)
+		if err != nil {
+			return fmt.Errorf("frame %d: %w", f.Index, err)
+		}
+		v.send(au, f.Captured, tracks[i], i == best)
 	}
 	return nil
 }
 
-// VideoCounts is what became of the frames.
+// encode encodes a frame in one size.
+func (v *Video) encode(i int, f capture.Frame) ([]byte, error) {
+	s, picture := v.sizes[i], v.smaller(i, f.Picture)
+	fresh, err := s.open(picture.Rect.Size(), v.fps)
+	if err != nil {
+		return nil, err
+	}
+	if fresh && v.OnSize != nil {
+		v.OnSize(i, picture.Rect.Size())
+	}
+	au, _, err := s.encoder.Encode(picture)
+	return au, err
+}
+
+func (v *Video) send(au []byte, captured int64, track VideoTrack, best bool) {
+	if len(au) == 0 {
+		if best {
+			v.skipped.Add(1)
+		}
+		return
+	}
+	if best && v.Record != nil {
+		v.Record(au, captured)
+	}
+	err := track.WriteFrame(au, captured)
+	if err != nil && !errors.Is(err, client.ErrOffline) && !errors.Is(err, client.ErrClosed) {
+		v.log.Warn("a frame was not sent", "err", err)
+	}
+	if !best {
+		return
+	}
+	v.encoded.Add(1)
+	switch {
+	case err == nil:
+		v.sent.Add(1)
+	case errors.Is(err, client.ErrOffline):
+		v.offline.Add(1)
+	}
+}
+
+// VideoCounts is what became of the frames, in the largest size that was sent.
 type VideoCounts struct {
 	Dropped int   `json:"encoder_dropped"` // not taken in time
 	Encoded int64 `json:"encoded"`

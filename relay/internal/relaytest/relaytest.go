@@ -134,8 +134,13 @@ func Ends(t testing.TB, what string, f func()) {
 //go:embed testdata/pattern.h264
 var pattern []byte
 
+//go:embed testdata/large.h264
+var large []byte
+
 // Film is one second of 160x120 at 30 frames a second, a key frame every ten: access units in Annex B.
-func Film() [][]byte {
+func Film() [][]byte { return film(pattern) }
+
+func film(pattern []byte) [][]byte {
 	var units [][]byte
 	var unit []byte
 	for _, nalu := range bytes.Split(pattern, []byte{0, 0, 1})[1:] {
@@ -155,6 +160,8 @@ type Camera struct {
 	Size int
 	// Adapts fills pictures up to what the track is to send.
 	Adapts bool
+	// Large is a picture of 320x240.
+	Large bool
 
 	mu   sync.Mutex
 	key  bool
@@ -179,7 +186,7 @@ func (c *Camera) wantKey() {
 // Play sends until Stop, 30 frames a second.
 func (c *Camera) Play(track *client.LocalTrack) {
 	c.done.Go(func() {
-		film, at := Film(), 0
+		film, at := film(map[bool][]byte{false: pattern, true: large}[c.Large]), 0
 		tick := time.NewTicker(time.Second / 30)
 		defer tick.Stop()
 		for {
@@ -187,6 +194,10 @@ func (c *Camera) Play(track *client.LocalTrack) {
 			case <-tick.C:
 			case <-c.stop:
 				return
+			}
+			if track.Bitrate() == 0 {
+				at = 0 // it goes on with a key frame
+				continue
 			}
 			c.mu.Lock()
 			if c.key {

@@ -65,6 +65,8 @@ func (c *conn) handle(data []byte) {
 		c.peer.Publish(m.Tracks)
 	case wire.SignalAnswer:
 		c.peer.Answer(m.SDP)
+	case wire.SignalSends:
+		c.peer.Sends(m.Names)
 	case wire.SignalShow:
 		c.peer.Show(m.Show)
 	case wire.SignalError:

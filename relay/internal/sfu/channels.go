@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -90,10 +91,11 @@ func (p *Peer) onTrack(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver)
 		return
 	}
 	p.mu.Lock()
-	name, ok := p.names[all[i].Mid()]
+	track, ok := p.names[all[i].Mid()]
+	name := cmp.Or(track.Of, track.Name)
+	of := sized{names: p.sizes[name], rank: slices.Index(p.sizes[name], track.Name), asked: true}
 	p.mu.Unlock()
-	if !ok {
-		return
+	if ok {
+		p.take(remote, receiver, name, of)
 	}
-	p.take(remote, receiver, name.Name, nil)
 }

@@ -49,7 +49,11 @@ func Ingest(cfg LinkConfig, offer string) (*Guest, string, error) {
 	l.pc.OnTrack(func(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
 		for _, t := range l.pc.GetTransceivers() {
 			if name := names[t.Mid()]; t.Receiver() == receiver && name != "" {
-				l.take(remote, receiver, name, sizes[t.Mid()])
+				var of sized
+				if rid := remote.RID(); rid != "" {
+					of = sized{names: sizes[t.Mid()], rank: slices.Index(sizes[t.Mid()], rid)}
+				}
+				l.take(remote, receiver, name, of)
 			}
 		}
 	})

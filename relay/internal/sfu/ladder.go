@@ -111,6 +111,9 @@ func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
 			break
 		}
 	}
+	if pick == nil && rung != wire.RungOff {
+		pick = useful[len(useful)-1] // whose key frames are the stills
+	}
 	d.budget = keyShare * rest
 	if now.Sub(d.settled) >= settleTime {
 		d.choose(pick, now)
@@ -142,11 +145,12 @@ func (d *Down) say(bears string) {
 // choose sends another layer from its next key frame on. The caller holds mu.
 func (d *Down) choose(pick *Up, now time.Time) {
 	switch {
-	case pick == nil || pick == d.next:
-	case pick == d.layer:
-		d.next = nil
+	case pick == nil:
 	case !moving(d.rung):
 		d.layer, d.next = pick, nil
+	case pick == d.next:
+	case pick == d.layer:
+		d.next = nil
 	default:
 		d.next, d.settled = pick, now
 	}

@@ -11,11 +11,16 @@ import (
 // Each is an Up of its own that nobody else knows of. To the room and the recorder they are one Up, the face, which
 // shows the best one that comes; a receiver's slot takes the one that its link bears.
 type layers struct {
-	face *Up
+	face  *Up
+	names []string // as the publisher calls them, by rank
+	asked bool     // the publisher sends what somebody takes, and says what it can
 
 	mu      sync.Mutex
 	ups     []*Up // by rank; nil where it has not come
 	running int
+	began   time.Time
+	unable  [maxLayers]bool      // the publisher's link does not bear it
+	taken   [maxLayers]time.Time // when somebody last took it
 
 	showing sync.Mutex // held while a packet is shown in the face
 	shown   int        // the rank that is; -1 before the first key frame
@@ -30,8 +35,16 @@ const silentAfter = time.Second
 // maxLayers is how many sizes of a picture are told apart.
 const maxLayers = 4
 
-func newLayers(count int, like *Up) *layers {
-	s := &layers{ups: make([]*Up, min(count, maxLayers)), shown: -1}
+// sized is a track's place among the sizes of one picture.
+type sized struct {
+	names []string // of all, the best first
+	rank  int      // its own
+	asked bool     // see layers
+}
+
+func newLayers(of sized, like *Up) *layers {
+	names := of.names[:min(len(of.names), maxLayers)]
+	s := &layers{names: names, asked: of.asked, ups: make([]*Up, len(names)), shown: -1, began: like.link.Now()}
 	s.face = &Up{Participant: like.Participant, Role: like.Role, Name: like.Name, Kind: like.Kind, Codec: like.Codec,
 		ClockRate: like.ClockRate, Pool: like.Pool, link: like.link, done: make(chan struct{}), sizes: s}
 	s.face.group.pool = like.Pool
@@ -75,7 +88,7 @@ func (s *layers) all() []*Up {
 // coming are those of which packets come; where none does, all.
 func (s *layers) coming(now time.Time) []*Up {
 	all := s.all()
-	live := slices.DeleteFunc(slices.Clone(all), func(u *Up) bool { return now.UnixMilli()-u.heard.Load() > silentAfter.Milliseconds() })
+	live := slices.DeleteFunc(slices.Clone(all), func(u *Up) bool { return u.silent(now) })
 	if len(live) == 0 {
 		return all
 	}
@@ -88,7 +101,13 @@ func (s *layers) take(u *Up, p *Packet) {
 	defer s.showing.Unlock()
 	if u.rank != s.shown {
 		better := s.shown < 0 || u.rank < s.shown
-		if !p.Key || !better && p.Arrived.Sub(s.shownAt) < silentAfter {
+		if !better && p.Arrived.Sub(s.shownAt) < silentAfter && !s.isUnable(s.shown) {
+			return
+		}
+		if !p.Key {
+			if s.isBest(u, p.Arrived) {
+				u.RequestKey()
+			}
 			return
 		}
 		s.numbers.resume(p.Header.SequenceNumber, p.Header.Timestamp, true, s.cut, p.Arrived, s.face.ClockRate)

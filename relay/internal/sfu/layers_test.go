@@ -13,8 +13,8 @@ import (
 	"sightline/relay/wire"
 )
 
-// sized is a picture that is sent in two sizes, 2 Mbit/s and 400 kbit/s, on one clock.
-type sized struct {
+// twoSizes is a picture that is sent in two sizes, 2 Mbit/s and 400 kbit/s, on one clock.
+type twoSizes struct {
 	layers *layers
 	ups    [2]*Up
 	now    time.Time
@@ -22,8 +22,8 @@ type sized struct {
 	asked  [2]bool // for a key frame
 }
 
-func newSized() *sized {
-	s := &sized{now: time.Unix(100, 0)}
+func newSized() *twoSizes {
+	s := &twoSizes{now: time.Unix(100, 0)}
 	l := testLink()
 	l.Now = func() time.Time { return s.now }
 	for i := range s.ups {
@@ -37,7 +37,7 @@ func newSized() *sized {
 		s.ups[i] = u
 		s.seqs[i] = uint16(1000 * (i + 1))
 	}
-	s.layers = newLayers(2, s.ups[0])
+	s.layers = newLayers(sized{names: []string{"f", "h"}}, s.ups[0])
 	for rank, u := range s.ups {
 		s.layers.join(u, rank)
 	}
@@ -46,7 +46,7 @@ func newSized() *sized {
 
 // play sends so many frames of a thirtieth of a second, of both sizes or only the smaller; key frames where they are
 // asked for.
-func (s *sized) play(frames int, both bool) {
+func (s *twoSizes) play(frames int, both bool) {
 	for range frames {
 		s.now = s.now.Add(time.Second / 30)
 		for i, u := range s.ups {

@@ -33,6 +33,8 @@ type LinkConfig struct {
 	OnUp   func(*Up)   // a track has begun; it ends when its Done is closed
 	OnFail func(error) // the connection is of no more use
 	OnRung OnRung      // may be nil
+	// OnWanted hears which of the sizes that a publisher makes as they are asked for somebody takes; may be nil.
+	OnWanted func(names []string)
 }
 
 // link is a PeerConnection and the tasks that run for it.
@@ -57,7 +59,8 @@ type link struct {
 	mu    sync.Mutex
 	faces map[string]*layers // by the track's name
 	ended bool
-	ups   []*Up // replaced, never changed; so is downs
+	told  []string // of the sizes that are wanted; upkeep's
+	ups   []*Up    // replaced, never changed; so is downs
 	downs []*Down
 }
 
@@ -121,25 +124,25 @@ func (l *link) Resent() int64 { return l.resent.Load() }
 // Dropped returns how many packets could not be written.
 func (l *link) Dropped() int64 { return l.dropped.Load() }
 
-// take makes an up track of what the publisher sends, under a name. sizes are the names of its layers, the best first,
-// where it is sent in several.
-func (l *link) take(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, name string, sizes []string) {
+// take makes an up track of what the publisher sends, under a name; of is its place among the sizes of the picture where
+// it is sent in several.
+func (l *link) take(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, name string, of sized) {
 	up := newUp(l, remote, receiver.GetParameters().HeaderExtensions)
 	up.Name = name
 	announce := up
-	if rid := remote.RID(); rid != "" && len(sizes) > 1 {
+	if len(of.names) > 1 {
 		l.mu.Lock()
 		s := l.faces[name]
 		if announce = nil; s == nil {
-			s = newLayers(len(sizes), up)
+			s = newLayers(of, up)
 			if l.faces == nil {
 				l.faces = map[string]*layers{}
 			}
 			l.faces[name], announce = s, s.face
 		}
 		l.mu.Unlock()
-		if !s.join(up, slices.Index(sizes, rid)) {
-			l.Log.Warn("a layer of a picture is not known, or came twice", "track", name, "rid", rid)
+		if !s.join(up, of.rank) {
+			l.Log.Warn("a layer of a picture is not known, or came twice", "track", name, "rank", of.rank)
 			return
 		}
 	}

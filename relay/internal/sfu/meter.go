@@ -21,6 +21,9 @@ func (m *meter) add(size int, at time.Time) {
 		m.began = at
 	}
 	m.bytes += size
+	if at.Sub(m.began) > 4*meterEvery { // it has paused
+		m.began, m.bytes = at, 0
+	}
 	if since := at.Sub(m.began); since >= meterEvery {
 		now, was := float64(8*m.bytes)/since.Seconds(), m.rate()
 		if was > 0 {

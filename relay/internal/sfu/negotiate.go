@@ -1,6 +1,7 @@
 package sfu
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -45,7 +46,12 @@ func (p *Peer) addUp(t wire.SignalTrack) {
 		p.OnFail(fmt.Errorf("take track %q: %w", t.Name, err))
 		return
 	}
-	p.ups = append(p.ups, upSlot{wire.SignalTrack{Name: t.Name, Kind: t.Kind, Up: true}, tr})
+	p.ups = append(p.ups, upSlot{wire.SignalTrack{Name: t.Name, Kind: t.Kind, Of: t.Of, Up: true}, tr})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if head := cmp.Or(t.Of, t.Name); len(p.sizes[head]) < maxLayers {
+		p.sizes[head] = append(p.sizes[head], t.Name)
+	}
 }
 
 // Subscribe begins to send a track to this participant.

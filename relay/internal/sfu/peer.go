@@ -39,16 +39,19 @@ type Peer struct {
 	wishes   map[[2]string]wish // by participant and track
 
 	names map[string]wire.SignalTrack // of up sections, by mid; under mu
+	sizes map[string][]string         // the tracks that are one picture, by the largest's name, that one first; under mu
 }
 
 // NewPeer opens a PeerConnection. Nothing is offered before the first Publish.
 func NewPeer(cfg PeerConfig) (*Peer, error) {
+	cfg.OnWanted = func(names []string) { cfg.Send(wire.Signal{Type: wire.SignalWanted, Names: names}) }
 	l, err := newLink(cfg.LinkConfig)
 	if err != nil {
 		return nil, err
 	}
 	p := &Peer{link: l, cfg: cfg, lossy: map[string]*webrtc.DataChannel{}, work: make(chan func(), 64),
-		drained: make(chan struct{}, 1), names: map[string]wire.SignalTrack{}, wishes: map[[2]string]wish{}}
+		drained: make(chan struct{}, 1), names: map[string]wire.SignalTrack{}, wishes: map[[2]string]wish{},
+		sizes: map[string][]string{}}
 	p.pc.OnTrack(p.onTrack)
 	if err := p.openChannels(); err != nil {
 		_ = p.pc.Close()

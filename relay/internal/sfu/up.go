@@ -83,6 +83,9 @@ func (u *Up) addDown(d *Down) (shown bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.sinks = append(u.sinks, d)
+	if u.silent(u.link.Now()) {
+		u.group.clear() // long ago
+	}
 	shown = d.begin(u, &u.group)
 	u.link.flush()
 	return shown
@@ -114,12 +117,17 @@ func (u *Up) RequestKey() {
 }
 
 // bits returns what the track takes, per second.
-func (u *Up) bits() float64 { return u.meter.rate() }
+func (u *Up) bits() float64 {
+	if u.of != nil {
+		return u.of.bits(u)
+	}
+	return u.meter.rate()
+}
 
 // choices are the streams that a receiver may get of the track, the best first.
 func (u *Up) choices(now time.Time) []*Up {
 	if u.sizes != nil {
-		return u.sizes.coming(now)
+		return u.sizes.choices(now)
 	}
 	return []*Up{u}
 }

@@ -39,6 +39,7 @@ func (l *link) upkeep() {
 		if len(ups) > 0 && now.Sub(acknowledged) >= feedbackEvery {
 			acknowledged = now
 			l.acknowledge(ups)
+			l.want(now)
 			for _, u := range ups {
 				u.askMissing(now)
 			}
