@@ -3,7 +3,9 @@
 
 const rungs = {
   "full": ["good", "gets the whole picture"],
+  "small": ["good", "gets a smaller picture: the link does not bear the whole"],
   "key-frames": ["warn", "gets still pictures only: the link is narrow"],
+  "stills": ["bad", "gets a still picture now and then: the link is very narrow"],
   "off": ["bad", "gets sound and marks only: the link is very narrow"],
 };
 
@@ -104,7 +106,7 @@ class Rooms {
 
 // linkOf says in words how a participant's link is, with a level for its colour.
 function linkOf(room, p) {
-  const order = ["full", "key-frames", "off"];
+  const order = Object.keys(rungs);
   const worst = p.link.rungs.map(r => r.rung).sort((a, b) => order.indexOf(b) - order.indexOf(a))[0];
   const figures = [];
   if (p.link.estimate > 0 && p.link.rungs.length) figures.push("link bears " + bits(p.link.estimate));

@@ -12,7 +12,7 @@ import (
 	"sightline/relay/wire"
 )
 
-// openChannels makes the three data channels, negotiated: the relay makes the same.
+// openChannels makes the four data channels, negotiated: the relay makes the same.
 func (s *session) openChannels() error {
 	var err error
 	if s.log, err = s.openChannel(wire.ChannelLog, wire.ChannelLogID, true); err != nil {
@@ -22,6 +22,9 @@ func (s *session) openChannels() error {
 		return err
 	}
 	if s.pointer, err = s.openChannel(wire.ChannelPointer, wire.ChannelPointerID, false); err != nil {
+		return err
+	}
+	if err := s.openStills(); err != nil {
 		return err
 	}
 	c := s.c

@@ -208,3 +208,37 @@ func TestANarrowLinkGoesDownTheLadder(t *testing.T) {
 		}
 	}
 }
+
+// Over a link that does not even bear key frames as a track, stills come over the data channel: whole, each the frame
+// that it is by its capture time; people are told so in words, and marks come as ever.
+func TestAVeryNarrowLinkGetsStills(t *testing.T) {
+	t.Parallel()
+	c := newCall(t, 1_000_000)
+	narrow := relaytest.Link{Bits: 80_000, Loss: 0.1, Delay: 100 * time.Millisecond}
+	c.network.Shape(narrow)
+	relaytest.Within(t, time.Minute, "stills at 80 kbit/s", func() bool { return c.poor.now() == wire.RungStills })
+	var stills int
+	relaytest.Within(t, 2*time.Minute, "three stills, shown as frames of the camera", func() bool {
+		c.poor.mu.Lock()
+		began := len(c.poor.shown)
+		c.poor.mu.Unlock()
+		for since := time.Now(); time.Since(since) < 3*time.Second; time.Sleep(20 * time.Millisecond) {
+			if c.poor.now() != wire.RungStills {
+				return false // it was tried what more it bears
+			}
+		}
+		c.poor.mu.Lock()
+		defer c.poor.mu.Unlock()
+		stills += len(c.poor.shown) - began
+		return stills >= 3
+	})
+	c.spoil("80-kbit", narrow, 6*time.Second)
+	c.network.Shape(relaytest.Link{})
+	c.reaches("the whole picture again", true)
+	c.marked()
+	for _, r := range c.poor.rungs {
+		if r.Rung == wire.RungStills && r.Text == "" {
+			t.Error("the rung has no words")
+		}
+	}
+}

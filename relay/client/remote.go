@@ -38,6 +38,7 @@ type RemoteTrack struct {
 	end     sync.Once
 	asked   atomic.Int64 // when a key frame was last asked for, unix µs
 	ssrc    atomic.Uint32
+	newest  atomic.Int64 // the capture time of the last unit
 
 	// Owned by the slot's reading goroutine.
 	reorder  media.Reorder
@@ -116,12 +117,21 @@ func (t *RemoteTrack) push(p *rtp.Packet, extension uint8, now time.Time) {
 }
 
 func (t *RemoteTrack) queue(u media.Unit) {
+	if !t.put(u) {
+		t.assemble.Break()
+	}
+}
+
+// put hands a unit to the reader, where that is in time.
+func (t *RemoteTrack) put(u media.Unit) bool {
 	t.frames.Add(1)
+	t.newest.Store(u.Captured)
 	select {
 	case t.units <- u:
+		return true
 	default:
 		t.dropped.Add(1)
-		t.assemble.Break()
+		return false
 	}
 }
 

@@ -69,16 +69,22 @@ const (
 	KindPong        = "pong"        // Ping with the relay's times filled in
 )
 
-// Labels and fixed stream IDs of the three data channels; both sides make them, negotiated.
+// Labels and fixed stream IDs of the four data channels; both sides make them, negotiated.
 const (
 	ChannelLog     = "log"     // reliable, ordered
 	ChannelPose    = "pose"    // unordered, no retransmits
 	ChannelPointer = "pointer" // unordered, no retransmits
+	ChannelStill   = "still"   // unordered, retransmitted for StillTime: stills, in chunks (StillChunk)
 
 	ChannelLogID     uint16 = 0
 	ChannelPoseID    uint16 = 1
 	ChannelPointerID uint16 = 2
+	ChannelStillID   uint16 = 3
 )
+
+// StillTime is how long, in milliseconds, a chunk of a still is sent again until it has come. Without that hardly a
+// still would come whole over a link that loses every tenth packet, and those are the links that get stills.
+const StillTime uint16 = 10_000
 
 // Participant is the body of KindParticipant: who is in the room, and since or until when.
 type Participant struct {

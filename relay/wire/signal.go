@@ -47,6 +47,7 @@ const (
 	RungFull      = "full"
 	RungSmall     = "small"      // a smaller picture, where its publisher sends several
 	RungKeyFrames = "key-frames" // a still picture every few seconds
+	RungStills    = "stills"     // the same over the data channel, as slowly as the link is
 	RungOff       = "off"        // sound and marks alone
 )
 

@@ -46,6 +46,11 @@ func (p *Peer) openChannels() error {
 			p.lossy[c.label] = ch
 		}
 	}
+	var err error
+	if p.stillChannel, err = p.openStills(); err != nil {
+		return fmt.Errorf("open data channel %s: %w", wire.ChannelStill, err)
+	}
+	p.still = p.sendStill
 	p.log.OnOpen(p.cfg.OnOpen)
 	p.log.SetBufferedAmountLowThreshold(lowLogBuffer)
 	p.log.OnBufferedAmountLow(func() {

@@ -49,6 +49,7 @@ type Down struct {
 	stillOf *Up
 	stillAt time.Time
 	stillTS uint32
+	chunks  []wire.StillChunk // of a still, on the rung of that name
 
 	header  rtp.Header // reused for every packet
 	number  [2]byte    // its transport-wide number

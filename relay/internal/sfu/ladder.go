@@ -9,14 +9,15 @@ import (
 )
 
 // The ladder of one receiver: what its link bears is shared out, sound first, then the field's pictures, then
-// the others'. A picture is sent whole, or its key frames only, slowly, or not at all; marks and sound go on
-// on every rung.
+// the others'. A picture is sent whole, or its key frames only, slowly, the same as stills over the data channel, or not at
+// all; marks and sound go on on every rung.
 const (
 	audioBits   = 48e3 // what sound takes, with what goes around it
 	reserve     = 20e3 // for marks and for asking again
 	stepUp      = 1.2  // of what a rung takes must be there before it is entered
 	keepUp      = 1.05 // and as long as it is kept
-	keyFloor    = 30e3 // below, not even key frames are sent
+	keyFloor    = 60e3 // below, not even key frames are sent as a track
+	stillFloor  = 12e3 // below, no stills either
 	keyShare    = 0.7  // of the rest that key frames may take
 	keyAtLeast  = 2 * time.Second
 	keyAskAfter = 3 * time.Second        // a key frame older than this is worth asking for another
@@ -59,8 +60,11 @@ func (l *link) share(now time.Time) (slow bool) {
 func (d *Down) slow() bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.rung == wire.RungKeyFrames
+	return d.slowly()
 }
+
+// slowly is slow where the caller holds mu.
+func (d *Down) slowly() bool { return d.rung == wire.RungKeyFrames || d.rung == wire.RungStills }
 
 // rank orders pictures: the last to be degraded first.
 func rank(u *Up) int {
@@ -96,8 +100,11 @@ func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
 	}
 	useful := d.wish.useful(choices)
 	rung, pick := wire.RungOff, (*Up)(nil)
-	if rest >= keyFloor {
+	switch {
+	case rest >= keyFloor && d.rung != wire.RungStills, rest >= 1.5*keyFloor, rest >= keyFloor/1.5 && d.rung == wire.RungKeyFrames:
 		rung = wire.RungKeyFrames
+	case rest >= stillFloor && d.link.still != nil:
+		rung = wire.RungStills
 	}
 	for i, c := range useful {
 		margin := stepUp
@@ -162,12 +169,16 @@ func moving(rung string) bool { return rung == wire.RungFull || rung == wire.Run
 // move changes the rung. The caller holds mu.
 func (d *Down) move(rung string, now time.Time) {
 	was := d.rung
+	slowly := d.slowly()
 	d.rung, d.settled = rung, now
-	if rung == wire.RungKeyFrames {
+	if slowly && d.slowly() {
+		return // what is on its way comes first
+	}
+	d.drop()
+	if d.slowly() {
 		d.stillAt = now.Add(drainTime - keyAtLeast)
 	}
 	if moving(was) != moving(rung) {
-		d.drop()
 		d.kept.clear() // what is missing of the rung before is not worth sending again
 		if d.waiting = d.waiting || moving(rung); moving(rung) {
 			d.layer.RequestKey()
@@ -180,7 +191,7 @@ func (d *Down) drop() {
 	for _, p := range d.still {
 		p.Release(d.stillOf.Pool)
 	}
-	d.still = d.still[:0]
+	d.still, d.chunks = d.still[:0], nil
 }
 
 // paceEvery is how often a slowly sent key frame goes on.
@@ -193,7 +204,7 @@ func (d *Down) pace(now time.Time) bool {
 		return false
 	}
 	d.mu.Lock()
-	need := d.rung == wire.RungKeyFrames && len(d.still) == 0 && now.Sub(d.stillAt) >= keyAtLeast
+	need := d.slowly() && len(d.still)+len(d.chunks) == 0 && now.Sub(d.stillAt) >= keyAtLeast
 	d.mu.Unlock()
 	var fresh []*Packet
 	if need {
@@ -201,12 +212,15 @@ func (d *Down) pace(now time.Time) bool {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.rung != wire.RungKeyFrames || d.up != u || d.bound == nil {
+	if !d.slowly() || d.up != u || d.bound == nil {
 		release(fresh, u.Pool)
 		return false
 	}
 	if len(fresh) > 0 && fresh[0].Header.Timestamp != d.stillTS {
 		d.still, d.stillOf, d.stillAt, d.stillTS, d.waiting = fresh, u, now, fresh[0].Header.Timestamp, true
+		if d.rung == wire.RungStills {
+			d.toChunks()
+		}
 	} else if len(fresh) > 0 {
 		old := now.Sub(fresh[0].Arrived) > keyAskAfter
 		release(fresh, u.Pool)
@@ -217,6 +231,7 @@ func (d *Down) pace(now time.Time) bool {
 		u.RequestKey()
 	}
 	d.credit = min(d.credit+d.budget/8*paceEvery.Seconds(), 3000)
+	d.sendChunks()
 	for len(d.still) > 0 && d.credit > 0 {
 		p := d.still[0]
 		d.still = d.still[1:]

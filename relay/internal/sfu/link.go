@@ -56,6 +56,9 @@ type link struct {
 	arrived  *twcc.Recorder
 	changed  chan struct{} // a token when upkeep has more to do
 
+	still  func(chunk []byte) bool // sends a chunk of a still, or says that it has to wait; nil where there is no way
+	stills atomic.Uint32           // their numbers
+
 	mu    sync.Mutex
 	faces map[string]*layers // by the track's name
 	ended bool

@@ -24,7 +24,8 @@ type Peer struct {
 	cfg PeerConfig
 	log *webrtc.DataChannel
 	// Lossy channels by label.
-	lossy map[string]*webrtc.DataChannel
+	lossy        map[string]*webrtc.DataChannel
+	stillChannel *webrtc.DataChannel
 
 	work    chan func()
 	drained chan struct{} // a token when the log channel has room again
