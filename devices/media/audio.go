@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"strings"
 	"sync"
@@ -18,6 +19,21 @@ type Packet struct {
 	// Captured is when the first sample was taken: microseconds since the Unix epoch on this machine's
 	// clock, the same as of the frames.
 	Captured int64
+	// Level is how loud it is, as RFC 6464 has it: 0 for the loudest, 127 for silence, in decibels below.
+	Level uint8
+}
+
+// levelOf returns how loud samples are: their root mean square, below the loudest that there can be (RFC 6464, section 3).
+func levelOf(samples []int16) uint8 {
+	sum := 0.0
+	for _, s := range samples {
+		sum += float64(s) * float64(s)
+	}
+	if sum == 0 {
+		return 127
+	}
+	rms := math.Sqrt(sum/float64(len(samples))) / (1 << 15)
+	return uint8(math.Round(min(max(-20*math.Log10(rms), 0), 127)))
 }
 
 // AudioSource is where sound comes from. Read is called by one goroutine; Close by any.
@@ -106,7 +122,7 @@ func (s *soundFile) Read(ctx context.Context) (Packet, error) {
 	if err != nil {
 		return Packet{}, fmt.Errorf("sound file:%s: %w", s.path, err)
 	}
-	return Packet{Opus: data, Captured: at.UnixMicro()}, nil
+	return Packet{Opus: data, Captured: at.UnixMicro(), Level: levelOf(samples)}, nil
 }
 
 // samples reads 20 ms; the last ones of the file are filled up with silence.

@@ -121,3 +121,18 @@ func TestMicrophone(t *testing.T) {
 		t.Errorf("%d bytes, %v", len(p.Opus), err)
 	}
 }
+
+func TestLevel(t *testing.T) {
+	square := func(v int16) []int16 {
+		out := make([]int16, packetSamples)
+		for i := range out {
+			out[i] = v * int16(1-2*(i/24%2))
+		}
+		return out
+	}
+	for v, want := range map[int16]uint8{0: 127, 32767: 0, 3277: 20, 328: 40, 1: 90} {
+		if got := levelOf(square(v)); got != want {
+			t.Errorf("a square wave of %d: %d, want %d", v, got, want)
+		}
+	}
+}

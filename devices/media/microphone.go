@@ -103,9 +103,10 @@ func (m *microphone) run() {
 				m.failed <- err
 				return
 			}
+			level := levelOf(heard[:packetSamples])
 			age := time.Duration(len(heard)) * time.Second / audioRate
 			heard = append(heard[:0], heard[packetSamples:]...)
-			m.offer(Packet{Opus: data, Captured: now.Add(-age).UnixMicro()})
+			m.offer(Packet{Opus: data, Captured: now.Add(-age).UnixMicro(), Level: level})
 		}
 	}
 }

@@ -90,6 +90,13 @@ func (s *session) logged(e wire.Envelope) {
 }
 
 func (s *session) pointed(e wire.Envelope) {
+	if e.Kind == wire.KindSpeaking {
+		var now wire.Speaking
+		if json.Unmarshal(e.Body, &now) == nil && s.c.cfg.OnSpeaking != nil {
+			s.c.cfg.OnSpeaking(now.Participants)
+		}
+		return
+	}
 	if e.Kind != wire.KindPong {
 		if s.c.cfg.OnPointer != nil {
 			s.c.cfg.OnPointer(e)

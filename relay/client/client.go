@@ -58,6 +58,8 @@ type Config struct {
 	OnLog func(wire.Envelope)
 	// OnPose and OnPointer hear what others send; messages may be lost or come out of order.
 	OnPose, OnPointer func(wire.Envelope)
+	// OnSpeaking hears who speaks, by participant ID, whenever that changes, and again now and then.
+	OnSpeaking func(participants []string)
 	// OnTrack hears of every track that another participant publishes, again after a reconnection. It
 	// starts a goroutine that reads it.
 	OnTrack func(*RemoteTrack)

@@ -65,6 +65,7 @@ const (
 	KindFault       = "recording"   // Fault: something is not recorded as it should be; the ID is what
 	KindPose        = "pose"        // vision.PoseMessage, on the pose channel
 	KindPointer     = "pointer"     // annotate.Pointer, on the pointer channel
+	KindSpeaking    = "speaking"    // Speaking, from the relay alone on the pointer channel: who speaks now
 	KindPing        = "ping"        // Ping, on the pointer channel, answered to its sender only
 	KindPong        = "pong"        // Ping with the relay's times filled in
 )
@@ -127,6 +128,12 @@ const (
 	LobbyRemoved  = "removed" // was in the room; whoever comes with the same invitation asks again
 	LobbyGone     = "gone"    // went before there was an answer
 )
+
+// Speaking is the body of KindSpeaking. It is told when it changes, and again every second for a while: messages of its
+// channel may be lost. It is not in the log.
+type Speaking struct {
+	Participants []string `json:"participants"` // their IDs, in order
+}
 
 // Watch is the body of KindWatch; the envelope's ID is the machine, "<area>/<machine>".
 type Watch struct {

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -52,6 +53,7 @@ type Call struct {
 	link     Link
 	cameras  []*lens
 	pointers map[string]annotate.Pointer
+	speaking []string          // IDs of who speaks
 	rungs    map[string]string // by publisher and track: what comes of it in words, where not all does
 	built    *Room             // of the version in it
 }
@@ -65,13 +67,14 @@ func Dial(ctx context.Context, cfg Config) (*Call, error) {
 	ready := make(chan struct{})
 	after := func() { <-ready } // callbacks may come before Dial has returned
 	cl, err := client.Dial(ctx, client.Config{URL: cfg.URL, Token: cfg.Token, Instance: cfg.Instance, Logger: cfg.Logger, Now: cfg.Now,
-		OnState:   func(s client.State, err error) { after(); c.heardState(s, err) },
-		OnLog:     func(e wire.Envelope) { after(); c.heardLog(e) },
-		OnPose:    func(e wire.Envelope) { after(); c.heardPose(e) },
-		OnPointer: func(e wire.Envelope) { after(); c.heardPointer(e) },
-		OnTrack:   func(t *client.RemoteTrack) { after(); c.heardTrack(t) },
-		OnRung:    func(r client.Rung) { after(); c.heardRung(r) },
-		OnRefused: func(e wire.Envelope, err error) { after(); c.heardRefused(e, err) },
+		OnState:    func(s client.State, err error) { after(); c.heardState(s, err) },
+		OnLog:      func(e wire.Envelope) { after(); c.heardLog(e) },
+		OnPose:     func(e wire.Envelope) { after(); c.heardPose(e) },
+		OnPointer:  func(e wire.Envelope) { after(); c.heardPointer(e) },
+		OnSpeaking: func(ids []string) { after(); c.heardSpeaking(ids) },
+		OnTrack:    func(t *client.RemoteTrack) { after(); c.heardTrack(t) },
+		OnRung:     func(r client.Rung) { after(); c.heardRung(r) },
+		OnRefused:  func(e wire.Envelope, err error) { after(); c.heardRefused(e, err) },
 	})
 	if err != nil {
 		c.stop()
@@ -127,7 +130,7 @@ func (c *Call) heardState(s client.State, err error) {
 		c.edit.SetSender(c.client.Self().ID)
 		c.tasks.Go(c.watch)
 	}
-	c.link = l
+	c.link, c.speaking = l, nil
 	if c.cfg.OnState != nil {
 		c.cfg.OnState(l)
 	}
@@ -199,6 +202,15 @@ func (c *Call) heardPointer(e wire.Envelope) {
 	c.touch()
 }
 
+func (c *Call) heardSpeaking(ids []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !slices.Equal(ids, c.speaking) {
+		c.speaking = ids
+		c.touch()
+	}
+}
+
 func (c *Call) heardRefused(e wire.Envelope, err error) {
 	c.marks.Forget(e.Msg)
 	c.mu.Lock()
@@ -219,6 +231,9 @@ func (c *Call) Room() *Room {
 	}
 	r := &Room{Version: c.version, Name: c.client.Room(), Self: c.client.Self(), Link: c.link}
 	c.ledger.fill(r)
+	for i, p := range r.People {
+		r.People[i].Speaking = p.Online && c.link.Connected && slices.Contains(c.speaking, p.ID)
+	}
 	for _, l := range c.cameras {
 		if !l.seen {
 			continue

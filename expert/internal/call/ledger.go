@@ -54,7 +54,7 @@ func (l *ledger) take(e wire.Envelope, at time.Time) (bool, error) {
 	var err error
 	switch e.Kind {
 	case wire.KindParticipant:
-		err = read(e, func(p wire.Participant) { l.people[e.ID] = Person{p, at} })
+		err = read(e, func(p wire.Participant) { l.people[e.ID] = Person{Participant: p, Since: at} })
 	case wire.KindMachine:
 		err = read(e, func(m devices.Machine) { l.machines[e.ID] = m })
 	case wire.KindTag:

@@ -42,6 +42,8 @@ type Link struct {
 type Person struct {
 	wire.Participant
 	Since time.Time // this machine's clock
+	// Speaking says that the participant speaks now.
+	Speaking bool
 }
 
 // Camera is a participant's video.

@@ -86,7 +86,9 @@ func TestGolden(t *testing.T) {
 		scale         float64
 		act           func(w *world, d *Desk)
 	}{
-		"call": {1280, 800, 1, func(_ *world, d *Desk) {
+		"call": {1280, 800, 1, func(w *world, d *Desk) {
+			w.room.People[0].Speaking = true
+			w.room.Version++
 			d.Handle(Event{Kind: Moved, At: geom.Vec2{28, 210}})
 		}},
 		"drawing": {1280, 800, 1, func(w *world, d *Desk) {

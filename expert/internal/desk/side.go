@@ -71,7 +71,14 @@ func (v *side) people() {
 			note = "you"
 		}
 		v.p.disc(c, geom.Vec2{v.x + 5*v.s, y}, 4.5)
+		if p.Speaking {
+			v.p.ring(c, geom.Vec2{v.x + 5*v.s, y}, 8, 1.8)
+			note += " · speaks"
+		}
 		noteColour := muted
+		if p.Speaking {
+			noteColour = green
+		}
 		if c == red {
 			noteColour = red
 		}

@@ -60,6 +60,9 @@ func (v *side) thumb(c call.Camera, at Rect) {
 	if !c.Online {
 		state = red
 	}
+	if p, ok := v.Desk.room.Person(c.Participant); ok && p.Speaking {
+		line = green
+	}
 	v.p.box(color.NRGBA{0, 0, 0, 255}, at, 0)
 	v.p.frame(line, at.inset(-1), 2, 1.4)
 	y := at.Y1 + thumbWords/2*v.s

@@ -148,7 +148,7 @@ func (s *session) join(ctx context.Context) (err error) {
 	ready := make(chan struct{}) // callbacks may come before Dial returns
 	defer close(ready)
 	s.client, err = client.Dial(ctx, client.Config{URL: s.cfg.Relay, Token: s.cfg.Token, Publish: tracks,
-		Instance: hex.EncodeToString(instance[:16]), Logger: s.log, OnLog: s.heard, OnSent: s.sent(),
+		Instance: hex.EncodeToString(instance[:16]), Logger: s.log, OnLog: s.heard, OnSent: s.sent(), OnSpeaking: s.room.Heard,
 		OnState: func(st client.State, err error) { <-ready; s.connection(st, err) },
 		OnRefused: func(e wire.Envelope, err error) {
 			s.log.Warn("the relay refused a message", "kind", e.Kind, "id", e.ID, "err", err)

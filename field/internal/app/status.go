@@ -55,7 +55,15 @@ func (s *session) company() scene.Notice {
 	if len(experts) == 0 {
 		return scene.Notice{Text: "Waiting for an expert", Level: scene.Info}
 	}
-	return scene.Notice{Text: "With " + strings.Join(experts, ", "), Level: scene.Info}
+	words := "With " + strings.Join(experts, ", ")
+	switch speak := s.room.Speaking(s.client.Self().ID); len(speak) {
+	case 0:
+	case 1:
+		words += " · " + speak[0] + " speaks"
+	default:
+		words += " · " + strings.Join(speak, ", ") + " speak"
+	}
+	return scene.Notice{Text: words, Level: scene.Info}
 }
 
 // because is the last and innermost of an error's words: the whole of it is in the log.

@@ -31,6 +31,7 @@ type Room struct {
 	faults   map[string]string        // what is not recorded as it should be, by the relay's name for it
 	recorded wire.Recorded
 	consents map[string]wire.Consent // by participant: what was asked, or answered
+	speaking []string                // IDs of who speaks
 }
 
 // New makes an empty room.
@@ -155,6 +156,27 @@ func (r *Room) Experts() []string {
 	var out []string
 	for _, p := range r.people {
 		if p.Online && p.Role == "expert" {
+			out = append(out, p.Name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Heard takes who speaks, by ID.
+func (r *Room) Heard(speaking []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.speaking = speaking
+}
+
+// Speaking returns the names of those who speak, but for one, in order.
+func (r *Room) Speaking(but string) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var out []string
+	for _, id := range r.speaking {
+		if p := r.people[id]; p.Online && id != but {
 			out = append(out, p.Name)
 		}
 	}

@@ -13,6 +13,7 @@ import (
 
 // AudioTrack is where packets of sound go (relay/client's LocalTrack).
 type AudioTrack interface {
+	SetLevel(level uint8)
 	WriteOpus(packet []byte, captured int64, duration time.Duration) error
 }
 
@@ -32,6 +33,7 @@ func Audio(ctx context.Context, source media.AudioSource, track AudioTrack, log 
 			log.Warn("no more sound is sent", "err", err)
 			return
 		}
+		track.SetLevel(p.Level)
 		err = track.WriteOpus(p.Opus, p.Captured, packetTime)
 		if err != nil && !errors.Is(err, client.ErrOffline) && !errors.Is(err, client.ErrClosed) {
 			log.Warn("a packet of sound was not sent", "err", err)

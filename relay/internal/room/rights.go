@@ -24,7 +24,7 @@ var relayKinds = map[string]bool{wire.KindParticipant: true, wire.KindMachine: t
 	wire.KindAlarm: true, KindRecording: true, wire.KindRecorded: true, wire.KindRoom: true, wire.KindMuted: true, wire.KindLobby: true}
 
 // lossyKinds do not belong on the log channel.
-var lossyKinds = map[string]bool{wire.KindPose: true, wire.KindPointer: true, wire.KindPing: true, wire.KindPong: true}
+var lossyKinds = map[string]bool{wire.KindPose: true, wire.KindPointer: true, wire.KindSpeaking: true, wire.KindPing: true, wire.KindPong: true}
 
 // mayLog returns why a bearer may not write a kind to the log, or nil.
 func mayLog(b Bearer, kind string) error {

@@ -108,6 +108,7 @@ type Room struct {
 	locked    wire.Room
 	watching  map[string]bool
 	ups       []ownedUp
+	speaking  speaking
 }
 
 type register struct{ kind, id string }
@@ -183,10 +184,14 @@ func (r *Room) run() {
 	defer close(r.done)
 	ghosts := time.NewTimer(r.cfg.GhostTime)
 	defer ghosts.Stop()
+	listen := time.NewTicker(speakEvery)
+	defer listen.Stop()
 	for {
 		select {
 		case f := <-r.inbox:
 			f()
+		case <-listen.C:
+			r.listen()
 		case <-ghosts.C:
 			r.loseGhosts()
 		case <-r.ctx.Done():

@@ -34,6 +34,7 @@ type Up struct {
 	marks              [2]uint8
 
 	meter meter
+	voice voice        // of sound
 	heard atomic.Int64 // when the last packet came, unix ms
 	width atomic.Int64 // of the picture, pixels, as its key frames say; 0: not known
 
@@ -189,7 +190,9 @@ func (u *Up) forward(p *Packet) {
 		}
 	}
 	u.stamp(p)
-	u.note(p)
+	if u.note(p); u.Kind == wire.Audio && p.has[0] {
+		u.voice.take(p.marks[0], p.Arrived)
+	}
 	u.mu.Lock()
 	gap := u.received.take(p.Header.SequenceNumber, p.Header.Timestamp, p.Arrived)
 	u.write(p)
