@@ -108,32 +108,34 @@ func (s *session) pointed(e wire.Envelope) {
 	if json.Unmarshal(e.Body, &p) == nil {
 		s.c.clock.pong(p.T0, p.T1, p.T2, s.c.micros(now))
 	}
-	s.mu.Lock()
-	s.lastPong = now
-	s.mu.Unlock()
+	s.healthy(now)
 }
 
-// pingMedia keeps the clock and notices a media path that has died: quickly at first, then every second.
+// pingMedia keeps the clock and notices a media path that has died: quickly at first, then every second, and quickly
+// again where the network has changed.
 func (s *session) pingMedia() {
 	began := s.c.cfg.Now()
-	for n := 0; s.pause(min(pingEvery, time.Duration(1+n)*50*time.Millisecond)); n++ {
-		s.mu.Lock()
-		heard := s.lastPong
-		s.mu.Unlock()
+	pause := 50 * time.Millisecond
+	for n := 1; s.pauseUntil(pause, s.doubt); n++ {
 		now := s.c.cfg.Now()
 		s.uplink.idle(now)
+		s.mu.Lock()
+		opened, doubt := !s.lastPong.IsZero(), now.Sub(s.suspect) < suspectFor
+		s.mu.Unlock()
+		doubt = doubt || s.isIll()
+		pause = min(pingEvery, time.Duration(1+n)*50*time.Millisecond)
 		switch {
-		case heard.IsZero():
+		case !opened:
 			n = 0
 			if now.Sub(began) > joinTime {
 				s.fail(errors.New("no media path: the relay's UDP port is not reached; is it open in the firewall?"))
 				return
 			}
 			continue
-		case now.Sub(heard) > silence:
-			s.fail(errors.New("media path is silent"))
-			return
+		case doubt:
+			pause = suspectPing
 		}
+		s.tend(now)
 		if e, err := s.c.envelope(wire.KindPing, "", 0, 0, wire.Ping{T0: s.c.micros(now)}); err == nil {
 			if data, err := encode(e); err == nil {
 				_ = sendLossy(s.pointer, data)

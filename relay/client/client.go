@@ -103,7 +103,7 @@ type Client struct {
 	shown   map[[2]string]wire.Shown // by participant and track: how large pictures are shown
 	relays  relays
 
-	logMu, poseMu, pointerMu sync.Mutex // held during the callbacks
+	stateMu, logMu, poseMu, pointerMu sync.Mutex // held during the callbacks
 }
 
 // ErrNotJoined is returned before the relay has said for the first time who this client is.
@@ -237,6 +237,8 @@ func (c *Client) track(name, kind string) *LocalTrack {
 }
 
 func (c *Client) setState(state State, err error) {
+	c.stateMu.Lock()
+	defer c.stateMu.Unlock()
 	c.mu.Lock()
 	same := c.state == state && c.err == nil && err == nil
 	c.state, c.err = state, err

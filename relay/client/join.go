@@ -12,11 +12,15 @@ import (
 	"strings"
 	"time"
 
+	"sightline/relay/internal/replay"
 	"sightline/relay/wire"
 )
 
 // InstanceHeader carries Config.Instance to the relay.
 const InstanceHeader = "Sightline-Client"
+
+// ResumeHeader says which session a client comes back to; package wire says how.
+const ResumeHeader = "Sightline-Resume"
 
 // JoinError says that the relay will not let this client in; trying again cannot help.
 type JoinError struct {
@@ -39,10 +43,16 @@ func (c *Client) run(s *session, err error) {
 	for wait := backoff(0); ; wait = wait.next() {
 		if s != nil {
 			began := c.cfg.Now()
+			var next *session
 			if err = s.lobby(c.ctx); err == nil {
-				err = s.live(c.ctx)
+				next, err = s.live(c.ctx)
 			}
 			c.leave(s)
+			if next != nil {
+				s, wait = next, 0
+				c.setState(Connecting, errAnew)
+				continue
+			}
 			if c.cfg.Now().Sub(began) > 5*time.Second {
 				wait = 0
 			}
@@ -82,26 +92,46 @@ func (b backoff) jittered() time.Duration {
 	return time.Duration(b)*3/4 + rand.N(time.Duration(b)/2)
 }
 
-// join opens the signalling socket at the relay of the room and reads the welcome, or that the client is in the lobby.
+var errAnew = errors.New("the relay does not know the session any more: joining anew")
+
+// join begins a session at the relay of the room; it may be in the lobby at first.
 func (c *Client) join(ctx context.Context) (*session, error) {
 	ctx, cancel := context.WithTimeout(ctx, joinPatience)
 	defer cancel()
-	ws, err := c.dial(ctx)
+	d, err := c.open(ctx, "new")
 	if err != nil {
 		return nil, err
 	}
-	ws.SetReadLimit(wire.MaxSignal)
-	_, data, err := ws.Read(ctx)
+	s, err := c.begin(d)
 	if err != nil {
-		_ = ws.CloseNow()
-		return nil, fmt.Errorf("relay did not say welcome: %w", err)
+		_ = d.ws.CloseNow()
 	}
-	s := &session{c: c, ws: ws, slots: map[string]*slot{}, sends: make(chan []string, 1), shown: make(chan struct{}, 1)}
-	if err := s.first(data); err != nil {
-		_ = ws.CloseNow()
-		return nil, err
+	return s, err
+}
+
+// open opens the signalling socket and reads the first that the relay says.
+func (c *Client) open(ctx context.Context, resume string) (dialled, error) {
+	d, err := c.dial(ctx, resume)
+	if err != nil {
+		return d, err
 	}
-	return s, nil
+	d.ws.SetReadLimit(wire.MaxSignal)
+	_, data, err := d.ws.Read(ctx)
+	if err == nil {
+		d.first, err = wire.DecodeSignal(data)
+	}
+	if err != nil {
+		_ = d.ws.CloseNow()
+		return d, fmt.Errorf("relay did not say welcome: %w", err)
+	}
+	return d, nil
+}
+
+// begin begins a session with a socket.
+func (c *Client) begin(d dialled) (*session, error) {
+	s := &session{c: c, dialled: d, slots: map[string]*slot{}, sends: make(chan []string, 1), shown: make(chan struct{}, 1),
+		lost: make(chan error, 1), doubt: make(chan struct{}, 1), out: replay.Out{Max: maxSaid}}
+	return s, s.first(d.first)
 }
 
 // lobbySilence is how long the relay may say nothing to who waits in the lobby.
@@ -115,15 +145,19 @@ func (s *session) lobby(ctx context.Context) error {
 			s.c.setState(Waiting, errors.New(told))
 		}
 		late, cancel := context.WithTimeout(ctx, lobbySilence)
-		_, data, err := s.ws.Read(late)
+		_, data, err := s.dialled.ws.Read(late)
 		cancel()
+		var m wire.Signal
 		if err == nil {
-			err = s.first(data)
+			m, err = wire.DecodeSignal(data)
+		}
+		if err == nil {
+			err = s.first(m)
 		} else {
 			err = fmt.Errorf("signalling socket: %w", err)
 		}
 		if err != nil {
-			_ = s.ws.CloseNow()
+			_ = s.dialled.ws.CloseNow()
 			return err
 		}
 	}
@@ -131,12 +165,10 @@ func (s *session) lobby(ctx context.Context) error {
 }
 
 // first takes what the relay says before anything else: welcome, wait, or go.
-func (s *session) first(data []byte) error {
-	m, err := wire.DecodeSignal(data)
+func (s *session) first(m wire.Signal) error {
 	s.waiting = ""
+	_ = s.heard.Take(m, func(wire.Signal) {})
 	switch {
-	case err != nil:
-		return fmt.Errorf("relay did not say welcome: %w", err)
 	case m.Type == wire.SignalWaiting:
 		s.waiting = cmp.Or(m.Text, "waiting to be let in")
 		return nil
@@ -145,6 +177,7 @@ func (s *session) first(data []byte) error {
 	case m.Type != wire.SignalWelcome:
 		return fmt.Errorf("relay said %q in place of welcome: %s", m.Type, m.Text)
 	}
+	s.id, s.keep = m.Session, time.Duration(m.Keep)*time.Second
 	c := s.c
 	c.clock.begin(m.SessionTime, c.now())
 	c.mu.Lock()

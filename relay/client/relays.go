@@ -6,16 +6,19 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/coder/websocket"
+
+	"sightline/relay/wire"
 )
 
-// joinPatience is how long one attempt to join may take.
-const joinPatience = 5 * time.Second
+// joinPatience is how long one attempt to join may take: over TLS three round trips, which may be of two seconds.
+const joinPatience = 8 * time.Second
 
 // maxHops is how often a relay may lead a client on in one attempt.
 const maxHops = 4
@@ -64,26 +67,33 @@ func (r *relays) trusts(u *url.URL) bool {
 	})
 }
 
-// dial opens the signalling socket: at the relay whose turn it is, or where that one leads.
-func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
+// dialled is a signalling socket that was opened.
+type dialled struct {
+	ws    *websocket.Conn
+	local string      // the address on this machine, without the port; empty where it is not known
+	first wire.Signal // what the relay has said first
+}
+
+// dial opens the signalling socket: at the relay whose turn it is, or where that one leads. resume is what ResumeHeader says.
+func (c *Client) dial(ctx context.Context, resume string) (d dialled, err error) {
 	c.mu.Lock()
 	base := c.relays.next()
 	c.mu.Unlock()
 	address, err := socketURL(base)
 	if err != nil {
-		return nil, err
+		return d, err
 	}
 	seen := []string{}
 	for len(seen) <= maxHops {
-		ws, to, err := c.dialAt(ctx, address)
-		if err != nil {
-			return nil, err
+		var to *url.URL
+		if d, to, err = c.dialAt(ctx, address, resume); err != nil {
+			return d, err
 		}
-		if ws != nil {
+		if d.ws != nil {
 			c.mu.Lock()
 			c.relays.joined(address.Scheme + "://" + address.Host + strings.TrimSuffix(address.Path, "/ws"))
 			c.mu.Unlock()
-			return ws, nil
+			return d, nil
 		}
 		seen = append(seen, address.Host+address.Path)
 		if address = to; slices.Contains(seen, address.Host+address.Path) {
@@ -93,30 +103,36 @@ func (c *Client) dial(ctx context.Context) (*websocket.Conn, error) {
 		trusted := c.relays.trusts(address)
 		c.mu.Unlock()
 		if !trusted {
-			return nil, fmt.Errorf("the relay leads to %s://%s, which is neither https nor a relay that it has named: the token is not sent there", address.Scheme, address.Host)
+			return d, fmt.Errorf("the relay leads to %s://%s, which is neither https nor a relay that it has named: the token is not sent there", address.Scheme, address.Host)
 		}
 		c.log.Debug("the room is on another relay", "at", address.Host)
 	}
-	return nil, errors.New("the relays do not agree on where the room is: they lead in a circle")
+	return d, errors.New("the relays do not agree on where the room is: they lead in a circle")
 }
 
 // dialAt opens the socket at one relay, or returns where that one leads.
-func (c *Client) dialAt(ctx context.Context, at *url.URL) (ws *websocket.Conn, to *url.URL, err error) {
-	header := http.Header{"Authorization": {"Bearer " + c.cfg.Token}, InstanceHeader: {c.cfg.Instance}}
+func (c *Client) dialAt(ctx context.Context, at *url.URL, resume string) (d dialled, to *url.URL, err error) {
+	header := http.Header{"Authorization": {"Bearer " + c.cfg.Token}, InstanceHeader: {c.cfg.Instance}, ResumeHeader: {resume}}
 	direct := *c.cfg.HTTP
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	ws, resp, err := websocket.Dial(ctx, at.String(), &websocket.DialOptions{HTTPClient: &direct, HTTPHeader: header})
+	var local net.Addr
+	traced := httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { local = i.Conn.LocalAddr() }})
+	ws, resp, err := websocket.Dial(traced, at.String(), &websocket.DialOptions{HTTPClient: &direct, HTTPHeader: header})
 	if err == nil {
-		return ws, nil, nil
+		if a, ok := local.(*net.TCPAddr); ok {
+			d.local = a.IP.String()
+		}
+		d.ws = ws
+		return d, nil, nil
 	}
 	if resp == nil || resp.StatusCode != http.StatusTemporaryRedirect {
-		return nil, nil, joinError(resp, err)
+		return d, nil, joinError(resp, err)
 	}
 	to, err = at.Parse(resp.Header.Get("Location"))
 	if err != nil || to.Host == "" || to.Scheme != "http" && to.Scheme != "https" {
-		return nil, nil, fmt.Errorf("the relay leads to %.80q, which is no address of a relay", resp.Header.Get("Location"))
+		return d, nil, fmt.Errorf("the relay leads to %.80q, which is no address of a relay", resp.Header.Get("Location"))
 	}
-	return nil, to, nil
+	return d, to, nil
 }
 
 // socketURL is where the signalling socket of a relay is. Schemes stay http and https, which websocket.Dial takes too.

@@ -12,15 +12,22 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/internal/media"
+	"sightline/relay/internal/replay"
 	"sightline/relay/wire"
 )
 
-// session is one connection to the relay, from its first word until it breaks: the signalling socket and
-// one PeerConnection. Client.run owns it.
+// session is what the relay calls one: a PeerConnection, and one signalling socket after another. It lasts from the
+// relay's first word until nothing can be resumed any more. Client.run owns it.
 type session struct {
 	c       *Client
-	ws      *websocket.Conn
-	waiting string // in the lobby: the relay's words; empty once it has said welcome
+	dialled dialled       // the first socket
+	waiting string        // in the lobby: the relay's words; empty once it has said welcome
+	id      string        // by which the relay keeps it; empty: it does not
+	keep    time.Duration // how long, without a socket
+
+	out   replay.Out
+	heard replay.In
+	lost  chan error // why the socket was lost
 
 	ctx   context.Context
 	fail  context.CancelCauseFunc
@@ -35,8 +42,21 @@ type session struct {
 	mu       sync.Mutex
 	slots    map[string]*slot // by media section
 	ended    bool             // no more tasks begin
+	socket   *socket          // nil between two
+	moved    func()           // hears that the network has changed; may be nil
 	lastPong time.Time
+	suspect  time.Time // when the network has changed
+	pathGone bool      // the path's address is not this machine's any more
+	wish     time.Time // when a new path was asked for
+	attached time.Time // since when there is this socket
+
+	health sync.Mutex    // held during what is said of the path
+	ill    time.Time     // since when the path carries nothing; zero: it does
+	doubt  chan struct{} // a token when the path has to prove itself
 }
+
+// maxSaid is how many signals wait to be heard.
+const maxSaid = 64
 
 // Times of a session. The relay or the network is missed after silence; all below five seconds.
 const (
@@ -52,37 +72,51 @@ const (
 
 var errLeft = errors.New("the client was closed")
 
-// live runs the session until it breaks or ctx ends, and returns why. Everything it started has ended
-// when it returns.
-func (s *session) live(ctx context.Context) error {
+// live runs the session until it breaks or ctx ends, and returns why, or the session that the relay has begun in its
+// place. Everything it started has ended when it returns.
+func (s *session) live(ctx context.Context) (next *session, err error) {
 	s.ctx, s.fail = context.WithCancelCause(ctx)
 	defer s.end()
 	if err := s.openPeer(); err != nil {
-		return err
+		return nil, err
 	}
-	s.spawn(s.readSignals)
-	s.spawn(s.pingSocket)
+	if err := errors.Join(s.say(s.publication()), s.attach(s.dialled, 0)); err != nil {
+		return nil, err
+	}
 	s.spawn(s.pingMedia)
-	if err := s.send(s.publication()); err != nil {
-		return err
-	}
+	s.spawn(s.watchNetwork)
 	s.spawn(s.tellSends)
 	s.spawn(s.tellShown)
-	<-s.ctx.Done()
-	if ctx.Err() != nil {
-		return errLeft
+	for {
+		select {
+		case why := <-s.lost:
+			if next, err := s.comeBack(why); next != nil || err != nil {
+				return next, err
+			}
+		case <-s.ctx.Done():
+			if ctx.Err() != nil {
+				return nil, errLeft
+			}
+			return nil, context.Cause(s.ctx)
+		}
 	}
-	return context.Cause(s.ctx)
 }
 
 func (s *session) end() {
 	left := s.c.ctx.Err() != nil
 	s.c.outbox.shut(s)
 	s.fail(errLeft)
-	if left {
-		s.goodbye()
+	s.mu.Lock()
+	last := s.socket
+	s.mu.Unlock()
+	if last != nil && left {
+		last.goodbye()
 	}
-	_ = s.ws.CloseNow()
+	if last != nil {
+		_ = last.ws.CloseNow()
+	} else {
+		_ = s.dialled.ws.CloseNow()
+	}
 	for _, t := range s.c.local {
 		t.unbind("")
 	}
@@ -99,13 +133,19 @@ func (s *session) end() {
 }
 
 // goodbye closes the socket in order, so that the relay knows that this client left and was not lost.
-func (s *session) goodbye() {
-	late := time.AfterFunc(goodbyeTime, func() { _ = s.ws.CloseNow() })
+func (k *socket) goodbye() {
+	late := time.AfterFunc(goodbyeTime, func() { _ = k.ws.CloseNow() })
 	defer late.Stop()
-	_ = s.ws.Close(websocket.StatusNormalClosure, "left")
+	_ = k.ws.Close(websocket.StatusNormalClosure, "left")
 }
 
+// spawn starts a task, unless the session has ended.
 func (s *session) spawn(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.ended {
+		return
+	}
 	s.tasks.Add(1)
 	go func() {
 		defer s.tasks.Done()
@@ -116,7 +156,15 @@ func (s *session) spawn(f func()) {
 func (s *session) openPeer() error {
 	var settings webrtc.SettingEngine
 	settings.SetICETimeouts(iceLost, iceFailed, iceKeep)
+	if s.id != "" {
+		settings.SetICETimeouts(iceLost, keepsPath, iceKeep)
+	}
 	settings.SetIncludeLoopbackCandidate(true)
+	fresh, err := newFreshNet()
+	if err != nil {
+		return fmt.Errorf("networks of this machine: %w", err)
+	}
+	settings.SetNet(fresh)
 	if s.c.cfg.Settings != nil {
 		s.c.cfg.Settings(&settings)
 	}
@@ -164,28 +212,17 @@ func (s *session) publication() wire.Signal {
 	return m
 }
 
-// pingSocket notices a relay that no longer answers on the socket.
-func (s *session) pingSocket() {
-	for s.pause(pingEvery) {
-		// A context that ends while the socket is written to would end the socket, before the goodbye.
-		ctx, cancel := context.WithTimeout(context.Background(), silence)
-		stop := context.AfterFunc(s.ctx, cancel)
-		err := s.ws.Ping(ctx)
-		stop()
-		cancel()
-		if err != nil {
-			s.fail(fmt.Errorf("relay does not answer: %w", err))
-			return
-		}
-	}
-}
-
 // pause waits, and says whether the session still lives.
-func (s *session) pause(d time.Duration) bool {
+func (s *session) pause(d time.Duration) bool { return s.pauseUntil(d, nil) }
+
+// pauseUntil ends also with a token.
+func (s *session) pauseUntil(d time.Duration, token <-chan struct{}) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
 	case <-t.C:
+		return true
+	case <-token:
 		return true
 	case <-s.ctx.Done():
 		return false

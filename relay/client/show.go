@@ -46,7 +46,7 @@ func (s *session) tellShown() {
 		if len(m.Show) == 0 {
 			continue
 		}
-		if err := s.send(m); err != nil {
+		if err := s.say(m); err != nil {
 			s.fail(err)
 			return
 		}

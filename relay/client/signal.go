@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 
-	"github.com/coder/websocket"
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/wire"
@@ -15,22 +14,10 @@ import (
 // ErrReplaced ends a client whose Instance has joined again elsewhere.
 var ErrReplaced = errors.New("replaced: the same client has joined again from elsewhere")
 
-func (s *session) readSignals() {
-	for {
-		_, data, err := s.ws.Read(context.Background()) // ended by the socket's end
-		if err != nil {
-			s.fail(fmt.Errorf("signalling socket: %w", err))
-			return
-		}
-		m, err := wire.DecodeSignal(data)
-		if err != nil {
-			s.c.log.Warn("relay sent what cannot be read", "error", err)
-			continue
-		}
-		if err := s.handle(m); err != nil {
-			s.fail(err)
-			return
-		}
+// take takes a message of the relay's, in its turn.
+func (s *session) take(m wire.Signal) {
+	if err := s.handle(m); err != nil {
+		s.fail(err)
 	}
 }
 
@@ -58,6 +45,9 @@ func (s *session) told(m wire.Signal) error {
 	}
 	if m.Code == wire.CodeRemoved {
 		return &JoinError{Status: http.StatusForbidden, Text: m.Text}
+	}
+	if m.Code == wire.CodeClosing || m.Code == wire.CodeMoved { // the session is over
+		return err
 	}
 	if m.Msg == "" {
 		s.c.log.Warn("relay complains", "code", m.Code, "text", m.Text)
@@ -94,7 +84,7 @@ func (s *session) answer(m wire.Signal) error {
 	case <-s.ctx.Done():
 		return context.Cause(s.ctx)
 	}
-	if err := s.send(wire.Signal{Type: wire.SignalAnswer, SDP: s.pc.LocalDescription().SDP}); err != nil {
+	if err := s.say(wire.Signal{Type: wire.SignalAnswer, SDP: s.pc.LocalDescription().SDP}); err != nil {
 		return err
 	}
 	for _, t := range fresh {
@@ -105,15 +95,5 @@ func (s *session) answer(m wire.Signal) error {
 	return nil
 }
 
-func (s *session) send(m wire.Signal) error {
-	data, err := m.Encode()
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), sendTimeout)
-	defer cancel()
-	if err := s.ws.Write(ctx, websocket.MessageText, data); err != nil {
-		return fmt.Errorf("signalling socket: %w", err)
-	}
-	return nil
-}
+// say says something to the relay, on this socket or the next one.
+func (s *session) say(m wire.Signal) error { return s.out.Put(m) }

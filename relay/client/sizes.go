@@ -119,7 +119,7 @@ func (s *session) tellSends() {
 				continue
 			}
 			told = names
-			if err := s.send(wire.Signal{Type: wire.SignalSends, Names: names}); err != nil {
+			if err := s.say(wire.Signal{Type: wire.SignalSends, Names: names}); err != nil {
 				s.fail(err)
 				return
 			}

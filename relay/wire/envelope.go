@@ -93,7 +93,8 @@ type Participant struct {
 	Name   string `json:"name"`
 	Role   string `json:"role"` // field, expert or viewer
 	Online bool   `json:"online"`
-	// Reason says why a participant is offline: left, lost.
+	// Reason says why a participant is offline: left, lost. Of one who is online it says interrupted while his connection
+	// is, and back when he is there again without having left: he is the same participant, with the same tracks.
 	Reason string `json:"reason,omitempty"`
 }
 

@@ -24,7 +24,24 @@ type SignalType string
 //	                  always among them. The others need not be sent, and it is as well if they are not even encoded
 //	client  sends     which sizes the client's link bears: the relay asks for no other
 //	relay   rung      how much of a track the client's link bears, in words for people too
+//	client  restart   the network path carries nothing any more, or the client's address is another: offer a new one
 //	either  error     a code for programs and a text for people; the socket may be closed after it
+//
+// A session outlives its socket, so that who changes networks neither leaves nor joins:
+//
+//	client  GET /ws, with "Sightline-Resume: new" (resume=new): it knows how to come back. The welcome then names the
+//	        session, and how many seconds it is kept after its socket was lost
+//	either  numbers what it says with n, from 1; the other end takes each number once, in order
+//	client  GET /ws, with the same token and secret and "Sightline-Resume: SESSION N": N is the number that it has
+//	        heard last; with "SESSION N restart" it also wants a new network path. The older socket is closed, also
+//	        where it still seems to live
+//	relay   resumed   the session goes on; heard is the number that it has heard last. Both say again what came after.
+//	                  Where the client's address has changed, or it wants so, the relay's next offer is an ICE restart
+//	                  (RFC 8445, section 9)
+//	relay   welcome   there is no such session any more, or it is somebody else's: the client joins anew
+//
+// What the log and the media were is the session's: the PeerConnection, its tracks and its data channels stay. An
+// answer to a WebSocket ping says that all which was sent before it was heard, and need not be kept.
 //
 // The relay offers again whenever tracks come or go, one offer at a time. A media section is a slot: it
 // stays when its track goes, and may carry another participant's track later, which the offer's table
@@ -40,6 +57,8 @@ const (
 	SignalSends   SignalType = "sends"   // the client's: which sizes its link bears
 	SignalRung    SignalType = "rung"    // the relay's: what of a track the client's link bears
 	SignalWaiting SignalType = "waiting" // the relay's, before the welcome: the client is in the lobby
+	SignalResumed SignalType = "resumed" // the relay's, in place of the welcome: the session goes on
+	SignalRestart SignalType = "restart" // the client's: it wants a new network path
 )
 
 // The rungs of the ladder, from the top: what a receiver gets of a picture. Sound and marks come on all.
@@ -84,8 +103,16 @@ const (
 //	{"type":"wanted","names":["camera","camera-half"]}
 //	{"type":"show","show":[{"participant":"p-2c","name":"camera","width":320},{"participant":"p-7e","name":"camera","most":"off"}]}
 //	{"type":"error","code":"forbidden","text":"a viewer may not draw","msg":"01J…"}
+//	{"type":"resumed","heard":7}
 type Signal struct {
 	Type SignalType `json:"type"`
+	// N is the message's number in its session, from 1; 0 of who cannot resume, and in resumed.
+	N int64 `json:"n,omitempty"`
+	// Session names the session in a welcome, for who can resume; Keep is how long it is kept without a socket, seconds.
+	Session string `json:"session,omitempty"`
+	Keep    int    `json:"keep,omitempty"`
+	// Heard is in resumed the number that the relay has heard last.
+	Heard int64 `json:"heard,omitempty"`
 	// Self and Room say in a welcome who the client is and where.
 	Self *Participant `json:"self,omitempty"`
 	Room string       `json:"room,omitempty"`
@@ -175,6 +202,9 @@ func DecodeSignal(data []byte) (Signal, error) {
 
 // Valid returns an error that names the first field that cannot be, or nil.
 func (s Signal) Valid() error {
+	if s.N < 0 {
+		return fmt.Errorf("%.40s has the number %d", s.Type, s.N)
+	}
 	switch s.Type {
 	case SignalWelcome:
 		if s.Self == nil || s.Self.ID == "" {
@@ -192,7 +222,11 @@ func (s Signal) Valid() error {
 		if len(s.Names) > MaxTracks {
 			return fmt.Errorf("%s of %d tracks, at most %d", s.Type, len(s.Names), MaxTracks)
 		}
-	case SignalError, SignalWaiting:
+	case SignalError, SignalWaiting, SignalRestart:
+	case SignalResumed:
+		if s.Heard < 0 {
+			return fmt.Errorf("resumed after the number %d", s.Heard)
+		}
 	case SignalRung:
 		if s.Participant == "" || s.Name == "" || s.Rung == "" {
 			return fmt.Errorf("rung without a participant, a name and a rung")

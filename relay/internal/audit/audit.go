@@ -22,8 +22,9 @@ const (
 	Draining       = "relay draining"
 	Ended          = "relay ended"
 	Joined         = "joined"
-	Left           = "left" // by the participant's own will
-	Lost           = "lost" // for a reason that is given
+	Left           = "left"      // by the participant's own will
+	Lost           = "lost"      // for a reason that is given
+	CameBack       = "came back" // from another address, without having left; the detail says from which
 	Refused        = "refused"
 	Published      = "published"
 	Invited        = "invited"

@@ -73,7 +73,13 @@ func NewRelayAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
 	return api(engine, &interceptor.Registry{}, settings), nil
 }
 
+// sctpWait is how long a data channel waits at most before it sends again what was not confirmed: after an outage of any
+// length what was written meanwhile comes soon. SCTP's own 60 s (RFC 9260, section 16) are for other networks; less than
+// a round trip of two seconds would send everything twice.
+const sctpWait = 2500 * time.Millisecond
+
 func api(engine *webrtc.MediaEngine, registry *interceptor.Registry, settings webrtc.SettingEngine) *webrtc.API {
+	settings.SetSCTPRTOMax(sctpWait)
 	settings.SetSCTPMaxMessageSize(wire.MaxMessage + 1<<10)
 	return webrtc.NewAPI(webrtc.WithMediaEngine(engine), webrtc.WithInterceptorRegistry(registry),
 		webrtc.WithSettingEngine(settings))

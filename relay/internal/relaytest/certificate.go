@@ -14,14 +14,14 @@ import (
 )
 
 // Certificate writes a certificate for 127.0.0.1, signed by itself, and its key, and returns their files and who believes
-// it. What else it is to say stands in about.
+// it. What else it is to say, other addresses too, stands in about.
 func Certificate(t testing.TB, about x509.Certificate) (cert, key string, roots *x509.CertPool) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	about.SerialNumber, about.IPAddresses = big.NewInt(1), []net.IP{net.IPv4(127, 0, 0, 1)}
+	about.SerialNumber, about.IPAddresses = big.NewInt(1), append(about.IPAddresses, net.IPv4(127, 0, 0, 1))
 	der, err := x509.CreateCertificate(rand.Reader, &about, &about, &private.PublicKey, private)
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,8 @@ func Main(m *testing.M) {
 			fmt.Fprintln(os.Stderr, err)
 		}
 		os.Exit(code)
+	case os.Getenv(travelEnv) != "":
+		os.Exit(travel(os.Stdin, os.Stdout))
 	case os.Getenv(processEnv) != "":
 		os.Exit(app.Main(os.Args[1:], os.Stdout, os.Stderr))
 	}

@@ -36,6 +36,17 @@ func (r *Room) Join(m Member, watch []string) (err error) {
 	return err
 }
 
+// Restate says again that a member is here, and a word about the connection.
+func (r *Room) Restate(m Member, reason string) {
+	r.do(func() {
+		if slices.Contains(*r.members.Load(), m) {
+			who := m.Who()
+			who.Reason = reason
+			r.write(wire.KindParticipant, who.ID, who)
+		}
+	})
+}
+
 // Leave lets a member go; reason is left or lost.
 func (r *Room) Leave(m Member, reason string) {
 	r.ask(func() {

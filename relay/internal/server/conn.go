@@ -16,31 +16,40 @@ import (
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/limit"
+	"sightline/relay/internal/replay"
 	"sightline/relay/internal/room"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
 )
 
-// conn is one participant's connection, from the signalling socket's opening to its end. It is the
-// room's Member. The HTTP handler's goroutine owns it.
+// conn is one participant's session, from the first signalling socket's opening to its end; a socket that is lost may be
+// followed by another (see return.go). It is the room's Member. The first socket's HTTP handler's goroutine owns it.
 type conn struct {
 	s     *Server
-	ws    *websocket.Conn
+	id    string    // of the session; empty: its client does not know how to come back
 	room  *openRoom // nil in the lobby
 	who   wire.Participant
 	grant auth.Grant
 	peer  *sfu.Peer
-	note  audit.Event // what the audit log says of the participant in every line
 
 	said *limit.Limiter // messages of the participant's
 
-	ctx  context.Context
-	fail context.CancelCauseFunc
-	out  chan wire.Signal
-	in   chan struct{} // closed when the participant is in the room
+	ctx   context.Context
+	fail  context.CancelCauseFunc
+	out   replay.Out
+	heard replay.In
+	in    chan struct{} // closed when the participant is in the room
+	waits bool          // in the lobby at first
 
 	tasks sync.WaitGroup
 	once  sync.Once // of the log's following
+
+	mu     sync.Mutex
+	socket *socket     // nil between two
+	away   *time.Timer // ends the session that has no socket; nil while it has one
+	amiss  bool        // the room has been told that the connection is interrupted
+	ended  bool        // no socket is taken any more
+	note   audit.Event // what the audit log says of the participant in every line
 }
 
 // Times of a connection; a participant who drops is noticed within five seconds.
@@ -56,7 +65,6 @@ const (
 
 var (
 	errReplaced = errors.New("the same client has joined again")
-	errSlow     = errors.New("the signalling socket is not read")
 )
 
 // instanceHeader carries the secret by which a client is known again.
@@ -79,7 +87,12 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.unavailable(w, r, grant, errClosing)
 		return
 	}
-	c := &conn{s: s, out: make(chan wire.Signal, queuedOut), in: make(chan struct{}), grant: grant,
+	resume := resumeOf(r)
+	if c := s.returning(resume, grant, r); c != nil {
+		s.resume(w, r, c, resume)
+		return
+	}
+	c := &conn{s: s, out: replay.Out{Max: queuedOut}, in: make(chan struct{}), grant: grant,
 		who: wire.Participant{ID: participantID(grant, instance(r)), Name: grant.Name, Role: grant.Role, Online: true}}
 	wait, err := s.mustWait(r.Context(), grant, c.who.ID)
 	if err == nil && !wait {
@@ -94,15 +107,18 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 			s.rooms.leave(grant.Room)
 		}
 	}()
-	if c.ws, err = websocket.Accept(w, r, nil); err != nil {
+	ws, err := websocket.Accept(w, r, nil)
+	if err != nil {
 		return // Accept has answered
 	}
-	c.ws.SetReadLimit(-1) // read has a limit of its own, which says so
+	if resume.able {
+		c.id = rand.Text()
+	}
 	c.said = limit.New(s.cfg.Limits.MessagesPerSecond, time.Second, s.cfg.Now)
 	c.note = entry(r, grant, c.who)
 	c.ctx, c.fail = context.WithCancelCause(s.ctx)
-	c.tasks.Go(c.write)
-	c.tasks.Go(c.ping)
+	c.waits = wait
+	c.attach(ws, 0)
 	err = c.join(wait)
 	if err == nil {
 		<-c.ctx.Done()
@@ -134,7 +150,6 @@ func participantID(g auth.Grant, secret string) string {
 func (c *conn) join(wait bool) error {
 	var err error
 	if wait {
-		c.tasks.Go(c.read)
 		if err = c.wait(c.grant); err != nil {
 			return err
 		}
@@ -142,7 +157,7 @@ func (c *conn) join(wait bool) error {
 			return goodbyeFor(err)
 		}
 	}
-	c.peer, err = sfu.NewPeer(sfu.PeerConfig{LinkConfig: sfu.LinkConfig{Participant: c.who.ID, Role: c.who.Role, Settings: c.s.media.settings(),
+	c.peer, err = sfu.NewPeer(sfu.PeerConfig{LinkConfig: sfu.LinkConfig{Participant: c.who.ID, Role: c.who.Role, Settings: c.settings(),
 		Rewrite: c.s.media.rewrite, Log: c.s.log, Now: c.s.cfg.Now, Pool: c.s.pool, Flush: c.s.media.flush,
 		OnUp: c.published, OnFail: c.mediaFailed, OnRung: c.rung}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
 	if err != nil {
@@ -152,16 +167,17 @@ func (c *conn) join(wait bool) error {
 	if err := c.room.Join(c, c.grant.Watch); err != nil {
 		return goodbyeFor(err)
 	}
-	close(c.in)
-	c.tasks.Go(c.follow)
 	self := c.who
-	c.Tell(wire.Signal{Type: wire.SignalWelcome, Self: &self, Room: c.room.Name(),
-		SessionBegan: c.room.Began(), SessionTime: c.room.Time(), Relays: c.s.relayURLs()})
-	c.s.note(happened(c.note, audit.Joined, "", ""))
-	c.s.log.Info("joined", "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "role", c.who.Role)
-	if !wait {
-		c.tasks.Go(c.read)
+	welcome := wire.Signal{Type: wire.SignalWelcome, Self: &self, Room: c.room.Name(),
+		SessionBegan: c.room.Began(), SessionTime: c.room.Time(), Relays: c.s.relayURLs()}
+	if c.s.sessions.add(c) {
+		welcome.Session, welcome.Keep = c.id, int(c.s.cfg.KeepTime.Seconds())
 	}
+	c.tasks.Go(c.follow)
+	c.Tell(welcome)
+	close(c.in)
+	c.s.note(happened(c.event(), audit.Joined, "", ""))
+	c.s.log.Info("joined", "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "role", c.who.Role)
 	return nil
 }
 
@@ -197,7 +213,7 @@ func (c *conn) joined() bool {
 
 // published takes a track of the participant's.
 func (c *conn) published(u *sfu.Up) {
-	c.s.note(happened(c.note, audit.Published, "", u.Name))
+	c.s.note(happened(c.event(), audit.Published, "", u.Name))
 	c.room.TrackUp(c, u)
 }
 
@@ -207,11 +223,15 @@ func (c *conn) end(cause error) {
 	if errors.Is(cause, errLeft) {
 		reason = audit.Left
 	}
+	c.s.sessions.remove(c)
+	last := c.detach()
 	if c.joined() {
 		c.room.Leave(c, reason)
 	}
-	c.goodbye(cause)
-	_ = c.ws.CloseNow()
+	if last != nil {
+		c.goodbye(last.ws, cause)
+		last.close()
+	}
 	if c.peer != nil {
 		c.peer.Close()
 	}
@@ -219,7 +239,7 @@ func (c *conn) end(cause error) {
 	if !c.joined() {
 		return
 	}
-	c.s.note(happened(c.note, reason, cause.Error(), ""))
+	c.s.note(happened(c.event(), reason, cause.Error(), ""))
 	c.s.log.Info(reason, "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "reason", cause)
 }
 
@@ -232,7 +252,7 @@ func (c *conn) mediaFailed(err error) {
 }
 
 // goodbye tells the client why it is sent away, where it was the relay's decision.
-func (c *conn) goodbye(cause error) {
+func (c *conn) goodbye(ws *websocket.Conn, cause error) {
 	var told signalError
 	var sdp *sfu.SDPError
 	switch {
@@ -250,12 +270,12 @@ func (c *conn) goodbye(cause error) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), goodbyeTime)
 	defer cancel()
-	stop := context.AfterFunc(ctx, func() { _ = c.ws.CloseNow() })
+	stop := context.AfterFunc(ctx, func() { _ = ws.CloseNow() })
 	defer stop()
 	if data, err := (wire.Signal{Type: wire.SignalError, Code: told.code, Text: told.text}).Encode(); err == nil {
-		_ = c.ws.Write(ctx, websocket.MessageText, data)
+		_ = ws.Write(ctx, websocket.MessageText, data)
 	}
-	_ = c.ws.Close(websocket.StatusPolicyViolation, told.code)
+	_ = ws.Close(websocket.StatusPolicyViolation, told.code)
 }
 
 // signalError ends a connection and is told to its client.

@@ -39,7 +39,7 @@ func (s *Server) heard(room string, e wire.Envelope, first bool) {
 	switch e.Kind {
 	case wire.KindParticipant:
 		var p wire.Participant
-		if json.Unmarshal(e.Body, &p) != nil {
+		if json.Unmarshal(e.Body, &p) != nil || p.Online && p.Reason != "" { // interrupted, or back: neither came nor went
 			return
 		}
 		event := webhook.ParticipantJoined

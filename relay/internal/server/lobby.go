@@ -188,7 +188,7 @@ func (s *Server) reportLobby(k *knock, state, by string) {
 
 // wait keeps a socket in the lobby until there is an answer.
 func (c *conn) wait(g auth.Grant) error {
-	k, err := c.s.knock(&knock{room: g.Room, who: c.who, grant: g, note: c.note})
+	k, err := c.s.knock(&knock{room: g.Room, who: c.who, grant: g, note: c.event()})
 	if err != nil {
 		return signalError{wire.CodeTooMany, err.Error()}
 	}

@@ -114,10 +114,8 @@ func (c *conn) Resent() int64 { return c.peer.Resent() }
 
 // Tell queues a message for the socket. Who lets too many wait is sent away.
 func (c *conn) Tell(m wire.Signal) {
-	select {
-	case c.out <- m:
-	default:
-		c.fail(errSlow)
+	if err := c.out.Put(m); err != nil {
+		c.fail(err)
 	}
 }
 

@@ -65,6 +65,7 @@ type Config struct {
 	Now       func() time.Time
 	Linger    time.Duration // how long an empty room stays open; 0: 20 s
 	GhostTime time.Duration // see room.Config; 0: 10 s
+	KeepTime  time.Duration // how long a session is kept whose socket was lost; 0: keepTime; below a second: not at all
 }
 
 // Server is a running relay.
@@ -89,6 +90,7 @@ type Server struct {
 	rooms    rooms
 	guests   guests
 	lobby    lobby
+	sessions sessions
 	dir      *cluster.Directory // nil: this is the only relay
 	book     *invitation.Book
 	staff    *staff.Door     // nil: staff sign in with tokens only
@@ -144,6 +146,9 @@ func (c *Config) check() error {
 	}
 	if c.Linger == 0 {
 		c.Linger = 20 * time.Second
+	}
+	if c.KeepTime == 0 {
+		c.KeepTime = keepTime
 	}
 	if c.GhostTime == 0 {
 		c.GhostTime = 10 * time.Second

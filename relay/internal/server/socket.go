@@ -13,16 +13,50 @@ import (
 	"sightline/relay/wire"
 )
 
-// read takes what the client says until the socket ends.
-func (c *conn) read() {
+// socket is one of a participant's signalling sockets, which follow one another.
+type socket struct {
+	c      *conn
+	ws     *websocket.Conn
+	number int          // among those of the session
+	first  *wire.Signal // what is said before all else; nil: nothing
+	ctx    context.Context
+	stop   context.CancelFunc
+}
+
+// run reads and writes until the socket ends. Its tasks are the conn's.
+func (k *socket) run() {
+	k.c.tasks.Go(k.read)
+	k.c.tasks.Go(k.write)
+	k.c.tasks.Go(k.ping)
+}
+
+func (k *socket) close() {
+	k.stop()
+	_ = k.ws.CloseNow()
+}
+
+// read takes what the client says until the socket ends; who need not wait in the lobby is heard once he is in the room.
+func (k *socket) read() {
+	c := k.c
+	if !c.waits {
+		select {
+		case <-c.in:
+		case <-k.ctx.Done():
+			return
+		}
+	}
 	for {
-		data, err := c.next()
+		data, err := k.next()
+		var told signalError
 		switch {
 		case websocket.CloseStatus(err) == websocket.StatusNormalClosure:
-			c.fail(errLeft)
+			c.left(k)
+			return
+		case errors.As(err, &told):
+			c.fail(err)
 			return
 		case err != nil:
-			c.fail(fmt.Errorf("signalling socket: %w", err))
+			c.broken(k, fmt.Errorf("signalling socket: %w", err))
 			return
 		}
 		if !c.said.Ask("").OK {
@@ -34,8 +68,8 @@ func (c *conn) read() {
 }
 
 // next reads one message of the client's.
-func (c *conn) next() ([]byte, error) {
-	_, r, err := c.ws.Reader(context.Background()) // a context that ends would end the socket, before the goodbye
+func (k *socket) next() ([]byte, error) {
+	_, r, err := k.ws.Reader(context.Background()) // a context that ends would end the socket, before the goodbye
 	if err != nil {
 		return nil, err
 	}
@@ -56,6 +90,13 @@ func (c *conn) handle(data []byte) {
 		c.complain(wire.CodeForbidden, errNotIn)
 		return
 	}
+	if err := c.heard.Take(m, c.take); err != nil {
+		c.complain(wire.CodeBadMessage, err)
+	}
+}
+
+// take acts on a message.
+func (c *conn) take(m wire.Signal) {
 	switch m.Type {
 	case wire.SignalPublish:
 		if err := room.MayPublish(c); err != nil && len(m.Tracks) > 0 {
@@ -69,6 +110,9 @@ func (c *conn) handle(data []byte) {
 		c.peer.Sends(m.Names)
 	case wire.SignalShow:
 		c.peer.Show(m.Show)
+	case wire.SignalRestart:
+		c.s.log.Info("wants a new path", "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name)
+		c.peer.Restart()
 	case wire.SignalError:
 		c.s.log.Warn("client complains", "id", c.who.ID, "code", m.Code, "text", m.Text)
 	default:
@@ -82,46 +126,65 @@ func (c *conn) complain(code string, err error) {
 	c.Tell(wire.Signal{Type: wire.SignalError, Code: code, Text: err.Error()})
 }
 
-// write sends what is queued for the client.
-func (c *conn) write() {
-	for {
-		select {
-		case m := <-c.out:
-			data, err := m.Encode()
-			if err != nil {
-				continue
-			}
-			ctx, cancel := context.WithTimeout(context.Background(), silence)
-			err = c.ws.Write(ctx, websocket.MessageText, data)
-			cancel()
-			if err != nil {
-				c.fail(fmt.Errorf("signalling socket: %w", err))
-				return
-			}
-		case <-c.ctx.Done():
+// write says what there is to say, until the socket ends or another takes its place.
+func (k *socket) write() {
+	if k.first != nil {
+		if err := k.say(*k.first); err != nil {
+			k.c.broken(k, fmt.Errorf("signalling socket: %w", err))
 			return
 		}
 	}
+	for {
+		m, wait, ok := k.c.out.Next(k.number)
+		switch {
+		case !ok:
+			return
+		case wait != nil:
+			select {
+			case <-wait:
+				continue
+			case <-k.ctx.Done():
+				return
+			}
+		}
+		if err := k.say(m); err != nil {
+			k.c.broken(k, fmt.Errorf("signalling socket: %w", err))
+			return
+		}
+		k.c.out.Wrote(k.number, m)
+	}
 }
 
-// ping notices a client that no longer answers.
-func (c *conn) ping() {
+func (k *socket) say(m wire.Signal) error {
+	data, err := m.Encode()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), silence)
+	defer cancel()
+	return k.ws.Write(ctx, websocket.MessageText, data)
+}
+
+// ping notices a client that no longer answers, and what it has heard.
+func (k *socket) ping() {
 	t := time.NewTicker(pingEvery)
 	defer t.Stop()
 	for {
 		select {
 		case <-t.C:
-		case <-c.ctx.Done():
+		case <-k.ctx.Done():
 			return
 		}
+		written := k.c.out.Written()
 		ctx, cancel := context.WithTimeout(context.Background(), silence)
-		stop := context.AfterFunc(c.ctx, cancel)
-		err := c.ws.Ping(ctx)
+		stop := context.AfterFunc(k.ctx, cancel)
+		err := k.ws.Ping(ctx)
 		stop()
 		cancel()
 		if err != nil {
-			c.fail(fmt.Errorf("client does not answer: %w", err))
+			k.c.broken(k, fmt.Errorf("client does not answer: %w", err))
 			return
 		}
+		k.c.out.Heard(k.number, written)
 	}
 }

@@ -24,8 +24,9 @@ type downSlot struct {
 	attached    bool
 }
 
-// answerTime is how long an answer is waited for.
-const answerTime = 10 * time.Second
+// answerTime is how long an answer is waited for, also where the socket is lost meanwhile and the offer said again on the
+// next one.
+const answerTime = 30 * time.Second
 
 // Publish takes the tracks that the client will send.
 func (p *Peer) Publish(tracks []wire.SignalTrack) {
@@ -53,6 +54,19 @@ func (p *Peer) addUp(t wire.SignalTrack) {
 		p.sizes[head] = append(p.sizes[head], t.Name)
 	}
 }
+
+// Restart offers a new network path (RFC 8445, section 9), once the offer that is out is answered, unless that is for one.
+func (p *Peer) Restart() {
+	p.do(func() {
+		if p.offering && p.restarting || !p.offering && p.pc.CurrentRemoteDescription() == nil { // or there was no path yet
+			return
+		}
+		p.restart, p.dirty = true, true
+	})
+}
+
+// Alive says whether the network path carries something.
+func (p *Peer) Alive() bool { return p.pc.ConnectionState() == webrtc.PeerConnectionStateConnected }
 
 // Subscribe begins to send a track to this participant.
 func (p *Peer) Subscribe(u *Up) {
@@ -166,7 +180,8 @@ func (p *Peer) loop() {
 }
 
 func (p *Peer) offer() error {
-	offer, err := p.pc.CreateOffer(nil)
+	offer, err := p.pc.CreateOffer(&webrtc.OfferOptions{ICERestart: p.restart})
+	p.restarting, p.restart = p.restart, false
 	if err != nil {
 		return fmt.Errorf("make an offer: %w", err)
 	}

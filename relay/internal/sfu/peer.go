@@ -34,10 +34,13 @@ type Peer struct {
 	began    bool // the client has said what it publishes
 	offering bool
 	dirty    bool
+	restart  bool // the next offer is for a new network path
 	offered  time.Time
 	ups      []upSlot
 	slots    []*downSlot
 	wishes   map[[2]string]wish // by participant and track
+
+	restarting bool // the offer that is out is
 
 	names map[string]wire.SignalTrack // of up sections, by mid; under mu
 	sizes map[string][]string         // the tracks that are one picture, by the largest's name, that one first; under mu
