@@ -93,10 +93,15 @@ type Participant struct {
 	Name   string `json:"name"`
 	Role   string `json:"role"` // field, expert or viewer
 	Online bool   `json:"online"`
-	// Reason says why a participant is offline: left, lost. Of one who is online it says interrupted while his connection
-	// is, and back when he is there again without having left: he is the same participant, with the same tracks.
+	// Reason says why a participant is offline: left, lost. Of one who is online it may be one of the following.
 	Reason string `json:"reason,omitempty"`
 }
+
+// What is said of a participant's connection while he is online.
+const (
+	Interrupted = "interrupted" // it is; he may come back
+	Back        = "back"        // it was: he is there again, and has neither left nor joined
+)
 
 // Room is the body of KindRoom, which only the relay writes.
 type Room struct {

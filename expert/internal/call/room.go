@@ -46,13 +46,16 @@ type Person struct {
 	Speaking bool
 }
 
+// Interrupted is the Reason of who is in the room, and whose connection is not there at the moment.
+const Interrupted = wire.Interrupted
+
 // Camera is a participant's video.
 type Camera struct {
 	Participant string // ID of the publisher
 	Track       string
 	Name        string // the publisher's name, for people
 	Online      bool   // the publisher is in the room
-	Reason      string // why not: left, lost
+	Reason      string // why not: left, lost; or that the publisher's connection is interrupted
 	Since       time.Time
 	Thin        string // what comes of its picture, in words, where the link does not bear all of it
 }

@@ -99,7 +99,11 @@ func (d *Desk) linkBanner() {
 	}
 	if l.Connected || !l.Ever {
 		for _, c := range d.room.Cameras {
-			if l.Connected && c.Participant == d.camera && c.Online && c.Thin != "" {
+			switch {
+			case !l.Connected || c.Participant != d.camera || !c.Online:
+			case c.Reason == call.Interrupted:
+				d.warn(fmt.Sprintf("The connection of %s is interrupted for %s. It comes back by itself.", c.Name, span(d.ago(c.Since))))
+			case c.Thin != "":
 				d.warn(c.Thin)
 			}
 		}

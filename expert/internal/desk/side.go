@@ -9,6 +9,7 @@ import (
 	"sightline/annotate"
 	"sightline/annotate/scene"
 	"sightline/devices"
+	"sightline/expert/internal/call"
 	"sightline/vision/geom"
 )
 
@@ -67,6 +68,8 @@ func (v *side) people() {
 			c, name, note = dim, dim, "left"
 		case !p.Online:
 			c, name, note = red, bright, "lost "+span(v.ago(p.Since))
+		case p.Reason == call.Interrupted:
+			c, note = amber, "interrupted "+span(v.ago(p.Since))
 		case p.ID == v.Desk.room.Self.ID:
 			note = "you"
 		}

@@ -32,12 +32,6 @@ const (
 	resumeHeader = "Sightline-Resume"
 )
 
-// What the room's log says of somebody who is online.
-const (
-	interrupted = "interrupted"
-	back        = "back"
-)
-
 // sessions are those that their clients can come back to.
 type sessions struct {
 	mu   sync.Mutex
@@ -246,7 +240,7 @@ func (c *conn) tellRoom(amiss bool) {
 	}
 	c.mu.Unlock()
 	if !same {
-		c.room.Restate(c, either(amiss, interrupted, back))
+		c.room.Restate(c, either(amiss, wire.Interrupted, wire.Back))
 	}
 }
 
