@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -61,6 +62,19 @@ func (n *Network) Media() string { return n.udp.LocalAddr().String() }
 
 // Pause takes the network away, or brings it back.
 func (n *Network) Pause(on bool) { n.paused.Store(on) }
+
+// Cut ends the TCP connections that there are, and lets new ones in.
+func (n *Network) Cut() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.conns = slices.DeleteFunc(n.conns, func(c io.Closer) bool {
+		tcp, ok := c.(*net.TCPConn)
+		if ok {
+			_ = tcp.Close()
+		}
+		return ok
+	})
+}
 
 // Lose loses one datagram in every so many, each way.
 func (n *Network) Lose(every int) { n.every.Store(int64(every)) }

@@ -41,8 +41,9 @@ type conn struct {
 	in    chan struct{} // closed when the participant is in the room
 	waits bool          // in the lobby at first
 
-	tasks sync.WaitGroup
-	once  sync.Once // of the log's following
+	tasks   sync.WaitGroup
+	once    sync.Once     // of the log's following
+	follows chan struct{} // closed when the log comes
 
 	mu     sync.Mutex
 	socket *socket     // nil between two
@@ -57,6 +58,8 @@ const (
 	pingEvery = time.Second
 	silence   = 3500 * time.Millisecond
 	queuedOut = 64
+	// followTime is how long what a client writes waits until he follows the log.
+	followTime = 2 * time.Second
 	// goodbyeTime is how long a client has to hear why it is sent away.
 	goodbyeTime = time.Second
 	// mediaGrace is how long a failure of the media path waits for what the socket has to say.
@@ -92,7 +95,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 		s.resume(w, r, c, resume)
 		return
 	}
-	c := &conn{s: s, out: replay.Out{Max: queuedOut}, in: make(chan struct{}), grant: grant,
+	c := &conn{s: s, out: replay.Out{Max: queuedOut}, in: make(chan struct{}), follows: make(chan struct{}), grant: grant,
 		who: wire.Participant{ID: participantID(grant, instance(r)), Name: grant.Name, Role: grant.Role, Online: true}}
 	wait, err := s.mustWait(r.Context(), grant, c.who.ID)
 	if err == nil && !wait {

@@ -2,6 +2,8 @@ package server
 
 import (
 	"encoding/json"
+	"sync"
+	"time"
 
 	"sightline/relay/internal/room"
 	"sightline/relay/internal/sfu"
@@ -12,7 +14,9 @@ import (
 func (c *conn) opened() {
 	c.once.Do(func() {
 		c.tasks.Go(func() {
+			var first sync.Once
 			err := c.s.bus.Follow(c.ctx, c.room.Name(), func(e wire.Envelope) error {
+				first.Do(func() { close(c.follows) }) // the log has at least that he joined
 				data, err := e.Encode()
 				if err != nil {
 					return err
@@ -43,6 +47,7 @@ func (c *conn) message(channel string, data []byte) {
 	}
 	switch {
 	case channel == wire.ChannelLog:
+		c.untilFollowed()
 		c.room.Log(c, e)
 	case channel == wire.ChannelPointer && e.Kind == wire.KindPing:
 		c.pong(e, now)
@@ -52,6 +57,23 @@ func (c *conn) message(channel string, data []byte) {
 			return
 		}
 		c.room.Lossy(c, channel, e)
+	}
+}
+
+// untilFollowed waits until the client follows the log: what he writes before, and soon writes over, would be in the log
+// and never come back to him, and he would take it for lost.
+func (c *conn) untilFollowed() {
+	select {
+	case <-c.follows:
+		return
+	default:
+	}
+	late := time.NewTimer(followTime)
+	defer late.Stop()
+	select {
+	case <-c.follows:
+	case <-late.C: // the log cannot be read; it may still be written
+	case <-c.ctx.Done():
 	}
 }
 
