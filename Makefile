@@ -32,7 +32,7 @@ SECOND ?= $(addprefix seq:,$(wildcard ../shared/data/walk))
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record bench-export bench-scrub session tamper crash trouble s3 cluster growth lint clean
+.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record bench-export bench-scrub session tamper crash trouble poor s3 cluster growth lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -105,6 +105,11 @@ crash: deps ## Kill a recording relay at 200 random moments, and prove each case
 
 trouble: deps ## Make trouble for a recording relay: disk full and slow, store and authority down, clock set; the table of README (some of it takes root)
 	@CGO_ENABLED=0 go test ./relay/internal/server -run "DiskFull|DiskSlow|StoreDown|AuthorityDown|NoRecordingCanBegin|ClockJumps" -timeout 10m -v | grep -E "^ *[a-z_]+\.go:|^(---|FAIL|ok|PASS)|\|" | grep -v level= | sed "s/^ *[a-z_]*\.go:[0-9]*: //"
+
+poor: deps ## Poor networks: loss, narrow links, long ways, outages, changes of network; what people see of each, in one table (some of it takes root)
+	@echo "| trouble | for | pictures | freezes | until pictures come again | rung | marks | lost | twice | slowest mark | the other expert's freezes |"
+	@echo "|---|---|---|---|---|---|---|---|---|---|---|"
+	@CGO_ENABLED=0 go test ./relay/client -run "LossIsMadeGood|OnlyLong|NarrowLink|NoChangeOfSession" -poor -count 1 -timeout 20m -v | grep -E "^ *[a-z_]+\.go:.*\||^(---|FAIL|ok)|_test.go:.*(still|at most|: )" | grep -v level= | sed "s/^ *[a-z_]*\.go:[0-9]*: //"
 
 s3: ## Build a real S3 server into .cache/bin, for the tests of the store of recordings
 	GOFLAGS= GOBIN=$(CURDIR)/.cache/bin go install $(VERSITYGW)

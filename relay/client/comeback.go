@@ -12,6 +12,10 @@ import (
 // keepsPath is how long the path of a session that can be resumed is waited for: longer than any relay keeps one.
 const keepsPath = 2 * time.Minute
 
+// firstPatience is how long the first attempt to come back may take, besides the round trips; each further one may take
+// twice as long. TCP itself would be too patient: what it sends again waits longer each time.
+const firstPatience = 2 * time.Second
+
 // comeBack dials until the session goes on with a new socket, or the relay begins another, which it returns. It gives up
 // when the relay does not keep the session any more, and returns why the socket was lost.
 func (s *session) comeBack(why error) (next *session, err error) {
@@ -20,8 +24,14 @@ func (s *session) comeBack(why error) (next *session, err error) {
 	}
 	s.c.log.Info("coming back", "error", why)
 	until := time.Now().Add(s.keep)
+	patience := firstPatience + 4*s.c.RTT()
 	for wait := backoff(0); time.Now().Before(until); wait = wait.next() {
-		moved := s.shelter(func(ctx context.Context) { next, err = s.redial(ctx) })
+		moved := s.shelter(func(ctx context.Context) {
+			ctx, cancel := context.WithTimeout(ctx, min(patience, joinPatience))
+			defer cancel()
+			next, err = s.redial(ctx)
+		})
+		patience *= 2
 		switch {
 		case err == nil:
 			return next, nil
@@ -40,20 +50,15 @@ func (s *session) comeBack(why error) (next *session, err error) {
 
 // redial tries once.
 func (s *session) redial(ctx context.Context) (next *session, err error) {
-	ctx, cancel := context.WithTimeout(ctx, joinPatience)
-	defer cancel()
 	s.c.cfg.HTTP.CloseIdleConnections() // they are as old as the network that has gone
-	resume := fmt.Sprintf("%s %d", s.id, s.heard.Last())
-	if s.ailing() {
-		resume += " " + string(wire.SignalRestart)
-	}
-	d, err := s.c.open(ctx, resume)
+	d, err := s.c.open(ctx, fmt.Sprintf("%s %d", s.id, s.heard.Last()))
 	if err != nil {
 		return nil, err
 	}
 	if d.first.Type == wire.SignalResumed {
-		s.wished() // the relay has seen to it
-		err = s.attach(d, d.first.Heard)
+		if err = s.attach(d, d.first.Heard); err == nil && s.ailing() {
+			s.restart() // the relay may have begun one already, and knows that it is the same
+		}
 	} else {
 		next, err = s.c.begin(d)
 	}

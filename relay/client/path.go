@@ -18,6 +18,7 @@ const (
 	suspectFor  = 5 * time.Second        // after a change, silence means more
 	suspectPing = 200 * time.Millisecond
 	wishAgain   = 3 * time.Second // a wish for a new path is given this long
+	pathTime    = time.Second     // within which there is no other
 )
 
 // watchNetwork looks at the addresses of this machine until the session ends.
@@ -55,9 +56,6 @@ func (s *session) changed(now map[string]bool) {
 		s.mu.Lock()
 		s.pathGone = true
 		s.mu.Unlock()
-		if k != nil && !gone {
-			s.restart()
-		}
 	}
 	if moved != nil {
 		moved()
@@ -70,7 +68,7 @@ func (s *session) changed(now map[string]bool) {
 	case gone:
 		s.broken(k, errMoved)
 	case k != nil:
-		s.spawn(func() { k.probe(s.soon()) })
+		s.ask(k)
 	}
 }
 
@@ -101,19 +99,29 @@ func (s *session) ailing() bool {
 	return quiet > silence && s.pc.ICEConnectionState() != webrtc.ICEConnectionStateConnected
 }
 
-// restart asks for a new network path.
+// ask asks for a new network path, if one is needed, over a socket that proves to live. If it does not, nothing may get
+// through at all, and then the path may be as good as ever afterwards: comeBack will see.
+func (s *session) ask(k *socket) {
+	s.mu.Lock()
+	now := s.c.cfg.Now()
+	begun := now.Sub(s.wish) < pathTime
+	s.wish = now
+	s.mu.Unlock()
+	s.spawn(func() {
+		if k.probe(s.soon()) && s.ailing() && !begun {
+			s.restart()
+		}
+	})
+}
+
 func (s *session) restart() {
-	s.wished()
+	s.c.log.Info("asking for a new network path")
+	s.mu.Lock()
+	s.wish = s.c.cfg.Now()
+	s.mu.Unlock()
 	if err := s.say(wire.Signal{Type: wire.SignalRestart}); err != nil {
 		s.fail(err)
 	}
-}
-
-// wished takes note that a new path was asked for.
-func (s *session) wished() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.wish = s.c.cfg.Now()
 }
 
 // tend sees to a path that carries nothing: it says so, and asks for another. It fails where none helps.
@@ -132,15 +140,14 @@ func (s *session) tend(now time.Time) {
 		s.c.setState(Connecting, errSilent)
 	}
 	s.mu.Lock()
-	wish, since, has := s.wish, s.attached, s.socket != nil
+	wish, since, k := s.wish, s.attached, s.socket
 	s.mu.Unlock()
 	switch {
-	case !has || now.Sub(wish) < wishAgain:
+	case k == nil || now.Sub(wish) < wishAgain:
 	case now.Sub(s.ill) > joinTime && now.Sub(since) > joinTime:
 		s.fail(fmt.Errorf("%w, and no other is found", errSilent))
 	default:
-		s.c.log.Info("asking for a new media path")
-		s.restart()
+		s.ask(k)
 	}
 }
 

@@ -176,7 +176,10 @@ func (s *session) openPeer() error {
 		return fmt.Errorf("open a peer connection: %w", err)
 	}
 	s.pc.OnConnectionStateChange(func(state webrtc.PeerConnectionState) {
-		if state == webrtc.PeerConnectionStateFailed || state == webrtc.PeerConnectionStateClosed {
+		switch state {
+		case webrtc.PeerConnectionStateConnected:
+			s.uplink.moved(s.c.cfg.Now())
+		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
 			s.fail(fmt.Errorf("media path to the relay is %s", state))
 		}
 	})

@@ -66,6 +66,13 @@ func (u *uplink) idle(now time.Time) {
 	u.mu.Unlock()
 }
 
+// moved takes note that the way is another.
+func (u *uplink) moved(now time.Time) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	u.estimate.Moved(now)
+}
+
 // needed is what the way must bear for every picture to have so many bits per second.
 func (u *uplink) needed(of func(*LocalTrack) int) float64 {
 	sum := restBits

@@ -33,11 +33,10 @@ type SignalType string
 //	        session, and how many seconds it is kept after its socket was lost
 //	either  numbers what it says with n, from 1; the other end takes each number once, in order
 //	client  GET /ws, with the same token and secret and "Sightline-Resume: SESSION N": N is the number that it has
-//	        heard last; with "SESSION N restart" it also wants a new network path. The older socket is closed, also
-//	        where it still seems to live
+//	        heard last. The older socket is closed, also where it still seems to live
 //	relay   resumed   the session goes on; heard is the number that it has heard last. Both say again what came after.
-//	                  Where the client's address has changed, or it wants so, the relay's next offer is an ICE restart
-//	                  (RFC 8445, section 9)
+//	                  Where the client's address has changed the relay's next offer is an ICE restart (RFC 8445,
+//	                  section 9); else the client asks for one, where its path is dead
 //	relay   welcome   there is no such session any more, or it is somebody else's: the client joins anew
 //
 // What the log and the media were is the session's: the PeerConnection, its tracks and its data channels stay. An

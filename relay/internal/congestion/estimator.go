@@ -28,6 +28,7 @@ type Estimator struct {
 	ceiling float64   // what did not work lately, tried again after until
 	until   time.Time
 	penalty time.Duration
+	moved   time.Time
 
 	queue  time.Duration // as it was last
 	before time.Duration // as it was a moment ago
@@ -74,6 +75,9 @@ func (e *Estimator) Update(acks []Ack, now time.Time) {
 	d := delivery{at: now, span: min(now.Sub(e.last), time.Second)}
 	e.delays = e.delays[:0]
 	for _, a := range acks {
+		if a.Sent.Before(e.moved) {
+			continue
+		}
 		d.sent++
 		d.sentBits += 8 * a.Size
 		if a.Lost {
@@ -100,6 +104,16 @@ func (e *Estimator) Idle(now time.Time) {
 		e.queue, e.recent = 0, e.recent[:0]
 		e.decide(now)
 	}
+}
+
+// Moved says that packets take another way from now on, or come through again after a while in which none did: what was
+// known of the delay and of what did not work is not about it, nor what was lost before. The rate stays, until the new way
+// shows what it bears.
+func (e *Estimator) Moved(now time.Time) {
+	e.moved = now
+	e.window, e.queue, e.before = time.Time{}, 0, 0
+	e.recent = e.recent[:0]
+	e.ceiling, e.until, e.penalty = 0, time.Time{}, firstPenalty
 }
 
 // follow keeps the least delay of the last seconds, which is the path's own, and how much more there is now.

@@ -79,3 +79,17 @@ func TestTheEstimateFollowsTheLink(t *testing.T) {
 		t.Errorf("20 s after the link became wide: %.0f kbit/s", got/1e3)
 	}
 }
+
+// Who goes over another way, which is longer, is not taken for somebody whose packets queue.
+func TestAnotherWayIsNoQueue(t *testing.T) {
+	p := path{now: time.Unix(1000, 0), bits: 10e6}
+	p.run(5*time.Second, 2e6)
+	p.delay = 400 * time.Millisecond
+	p.e.Moved(p.now)
+	p.e.Update([]Ack{{Sent: p.now.Add(-time.Second), Size: 1e6, Lost: true}}, p.now)
+	for range 40 {
+		if rate := p.run(time.Second/10, 2e6); rate < 2e6 {
+			t.Fatalf("the estimate went down to %.0f", rate)
+		}
+	}
+}

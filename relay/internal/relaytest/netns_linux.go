@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"os/exec"
 	"strconv"
@@ -22,8 +23,9 @@ const aloneEnv = "SIGHTLINE_TEST_ALONE"
 const Here = "10.77.0.1"
 
 // Alone runs a test again, in a process and a network namespace of its own, with a loopback and nothing else, and says
-// whether this is that process: if not, the test is over. The test is skipped, with the reason, where that cannot be.
-func Alone(t *testing.T) bool {
+// whether this is that process: if not, the test is over. flags are passed on. The test is skipped, with the reason, where
+// that cannot be.
+func Alone(t *testing.T, flags ...string) bool {
 	t.Helper()
 	if os.Getenv(aloneEnv) != "" {
 		ip(t, "link set lo up")
@@ -38,7 +40,7 @@ func Alone(t *testing.T) bool {
 	if os.Getuid() != 0 {
 		t.Skip("network namespaces need root")
 	}
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.run", "^"+t.Name()+"$", "-test.v", "-test.timeout", "5m")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], append([]string{"-test.run", "^" + t.Name() + "$", "-test.v", "-test.timeout", "5m"}, flags...)...)
 	cmd.Env = append(os.Environ(), aloneEnv+"=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
 	out, err := cmd.CombinedOutput()
@@ -65,6 +67,7 @@ func ip(t testing.TB, args string) {
 type Traveller struct {
 	cmd *exec.Cmd
 	in  io.WriteCloser
+	mac string // of the network that is mute, before
 }
 
 // StartTraveller makes one. It has no network until Attach, and does nothing before Go. see is called with all that it sees.
@@ -104,7 +107,7 @@ func StartTraveller(t *testing.T, see func(Sight)) *Traveller {
 		late.Stop()
 		log.end()
 	})
-	return &Traveller{cmd, in}
+	return &Traveller{cmd: cmd, in: in}
 }
 
 // Attach gives the traveller a network card that leads here, without an address yet. Both ends have the same name.
@@ -130,12 +133,23 @@ func (v *Traveller) Leave(t testing.TB, card string) {
 	v.ip(t, "link set eth-"+card+" down")
 }
 
-// Mute lets nothing more through a network, and tells nobody.
-func (v *Traveller) Mute(t testing.TB, card string) {
+// Mute lets nothing more through a network, and tells nobody; Unmute ends that.
+func (v *Traveller) Mute(t testing.TB, card string, subnet int) {
 	t.Helper()
-	ip(t, "addr flush dev "+card)
+	here, err := net.InterfaceByName(card)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.mac = here.HardwareAddr.String()
 	ip(t, "link set "+card+" address 02:00:00:00:00:01") // what the traveller sends is for the one it had before
-	ip(t, "route add blackhole 10.78.0.0/16")
+	ip(t, fmt.Sprintf("route add blackhole 10.78.%d.2/32", subnet))
+}
+
+// Unmute lets everything through again.
+func (v *Traveller) Unmute(t testing.TB, card string, subnet int) {
+	t.Helper()
+	ip(t, "link set "+card+" address "+v.mac)
+	ip(t, fmt.Sprintf("route del blackhole 10.78.%d.2/32", subnet))
 }
 
 // Go lets the traveller join a room.

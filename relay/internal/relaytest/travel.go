@@ -31,7 +31,7 @@ type Itinerary struct {
 type Sight struct {
 	What string `json:"what"` // picture, state, mark, track
 	Text string `json:"text,omitempty"`
-	Is   string `json:"is,omitempty"` // the value of a mark
+	Msg  string `json:"msg,omitempty"` // the message that a mark came in
 }
 
 // travel joins, sends a camera, tells what it sees, and draws a mark for every line that it reads.
@@ -58,10 +58,10 @@ func travel(in io.Reader, out io.Writer) int {
 		c, err = client.Dial(context.Background(), client.Config{URL: plan.URL, Token: plan.Token, Instance: plan.Instance, Publish: []client.Track{track},
 			HTTP:    &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}},
 			Logger:  slog.New(slog.NewTextHandler(os.Stderr, nil)),
-			OnState: func(s client.State, err error) { say(Sight{What: "state", Text: string(s), Is: fmt.Sprint(err)}) },
+			OnState: func(s client.State, _ error) { say(Sight{What: "state", Text: string(s)}) },
 			OnLog: func(e wire.Envelope) {
 				if e.Kind == wire.KindMark {
-					say(Sight{What: "mark", Text: e.ID, Is: string(e.Body)})
+					say(Sight{What: "mark", Text: e.ID, Msg: e.Msg})
 				}
 			},
 			OnTrack: func(t *client.RemoteTrack) {

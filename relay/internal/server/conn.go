@@ -92,7 +92,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	resume := resumeOf(r)
 	if c := s.returning(resume, grant, r); c != nil {
-		s.resume(w, r, c, resume)
+		s.resume(w, r, c, resume.heard)
 		return
 	}
 	c := &conn{s: s, out: replay.Out{Max: queuedOut}, in: make(chan struct{}), follows: make(chan struct{}), grant: grant,

@@ -81,10 +81,9 @@ type resumption struct {
 	able    bool   // the client knows how to
 	session string // empty: it comes for the first time
 	heard   int64
-	restart bool // it wants a new network path
 }
 
-// resumeOf reads "new", or the session, the number of the message that was heard last, and whether to restart.
+// resumeOf reads "new", or the session and the number of the message that was heard last.
 func resumeOf(r *http.Request) resumption {
 	word := strings.Fields(r.Header.Get(resumeHeader))
 	if len(word) == 0 {
@@ -93,9 +92,9 @@ func resumeOf(r *http.Request) resumption {
 	switch len(word) {
 	case 0:
 		return resumption{}
-	case 2, 3:
+	case 2:
 		if heard, err := strconv.ParseInt(word[1], 10, 64); err == nil {
-			return resumption{true, word[0], heard, len(word) == 3 && word[2] == string(wire.SignalRestart)}
+			return resumption{true, word[0], heard}
 		}
 	}
 	return resumption{able: true}
@@ -112,13 +111,13 @@ func (s *Server) returning(r resumption, g auth.Grant, req *http.Request) *conn 
 }
 
 // resume goes on with a session on a new socket.
-func (s *Server) resume(w http.ResponseWriter, r *http.Request, c *conn, how resumption) {
+func (s *Server) resume(w http.ResponseWriter, r *http.Request, c *conn, heard int64) {
 	ws, err := websocket.Accept(w, r, nil)
 	if err != nil {
 		return // Accept has answered
 	}
 	from := address(r)
-	if !c.attach(ws, how.heard) {
+	if !c.attach(ws, heard) {
 		_ = ws.Close(websocket.StatusTryAgainLater, "the session has just ended")
 		return
 	}
@@ -126,8 +125,6 @@ func (s *Server) resume(w http.ResponseWriter, r *http.Request, c *conn, how res
 	s.log.Info("came back", "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "address", from)
 	if before != from {
 		s.note(happened(c.event(), audit.CameBack, "", "from another address, before "+before))
-	}
-	if before != from || how.restart {
 		c.peer.Restart()
 	}
 	c.tellRoom(false)

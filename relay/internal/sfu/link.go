@@ -84,6 +84,7 @@ func newLink(cfg LinkConfig) (*link, error) {
 		switch s {
 		case webrtc.PeerConnectionStateConnected:
 			once.Do(func() { close(l.connected) })
+			l.moved()
 		case webrtc.PeerConnectionStateFailed, webrtc.PeerConnectionStateClosed:
 			cfg.OnFail(fmt.Errorf("media path is %s", s))
 		}
@@ -198,6 +199,13 @@ func (l *link) heard(f *rtcp.TransportLayerCC) {
 		default:
 		}
 	}
+}
+
+// moved takes note that the link is over another network path.
+func (l *link) moved() {
+	l.hearing.Lock()
+	defer l.hearing.Unlock()
+	l.estimate.Moved(l.Now())
 }
 
 func (l *link) flush() {
