@@ -51,7 +51,7 @@ func (s *session) comeBack(why error) (next *session, err error) {
 // redial tries once.
 func (s *session) redial(ctx context.Context) (next *session, err error) {
 	s.c.cfg.HTTP.CloseIdleConnections() // they are as old as the network that has gone
-	d, err := s.c.open(ctx, fmt.Sprintf("%s %d", s.id, s.heard.Last()))
+	d, err := s.c.open(ctx, fmt.Sprintf("%s %d", s.id, s.in.Last()))
 	if err != nil {
 		return nil, err
 	}

@@ -167,7 +167,7 @@ func (s *session) lobby(ctx context.Context) error {
 // first takes what the relay says before anything else: welcome, wait, or go.
 func (s *session) first(m wire.Signal) error {
 	s.waiting = ""
-	_ = s.heard.Take(m, func(wire.Signal) {})
+	_ = s.in.Take(m, func(wire.Signal) {})
 	switch {
 	case m.Type == wire.SignalWaiting:
 		s.waiting = cmp.Or(m.Text, "waiting to be let in")

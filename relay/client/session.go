@@ -25,9 +25,9 @@ type session struct {
 	id      string        // by which the relay keeps it; empty: it does not
 	keep    time.Duration // how long, without a socket
 
-	out   replay.Out
-	heard replay.In
-	lost  chan error // why the socket was lost
+	out  replay.Out
+	in   replay.In
+	lost chan error // why the socket was lost
 
 	ctx   context.Context
 	fail  context.CancelCauseFunc

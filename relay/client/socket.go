@@ -65,7 +65,7 @@ func (k *socket) read() {
 			k.s.c.log.Warn("relay sent what cannot be read", "error", err)
 			continue
 		}
-		if err := k.s.heard.Take(m, k.s.take); err != nil {
+		if err := k.s.in.Take(m, k.s.take); err != nil {
 			k.s.fail(err)
 			return
 		}
