@@ -245,14 +245,19 @@ func TestLossIsMadeGood(t *testing.T) {
 	c.marked(two, ten, thirty)
 }
 
-// A second of delay is a second of delay, and the same each way: nothing else happens to pictures and marks.
+// A second of delay that comes all at once is taken for a queue for some seconds, until it is known to be the way's own.
+// Then the whole picture comes again while the way is as long as ever; marks come as soon as they can.
 func TestALongWayIsOnlyLong(t *testing.T) {
 	t.Parallel()
 	c := newCall(t, 1_000_000)
 	far := c.spoil(trouble{name: "1 s delay each way", down: relaytest.Link{Delay: time.Second}, up: relaytest.Link{Delay: time.Second},
-		lasts: 8 * time.Second, frozen: 0.5})
+		lasts: 6 * time.Second})
+	c.reaches("the whole picture over the long way", true)
 	c.heal(far)
 	c.marked(far)
+	if far.slowest > 4*time.Second {
+		t.Errorf("the slowest mark took %v", far.slowest)
+	}
 }
 
 // A narrow link gets what it bears, is told so in words, and gets all again when it is wide again; marks come
