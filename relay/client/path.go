@@ -23,25 +23,29 @@ const (
 
 // watchNetwork looks at the addresses of this machine until the session ends.
 func (s *session) watchNetwork() {
-	before := addresses()
+	before, _ := addresses()
 	for s.pause(lookEvery) {
-		if now := addresses(); !maps.Equal(before, now) {
+		if now, all := addresses(); !maps.Equal(before, now) {
 			before = now
-			s.changed(now)
+			s.changed(all)
 		}
 	}
 }
 
-// addresses are those of this machine.
-func addresses() map[string]bool {
-	all, _ := net.InterfaceAddrs()
-	out := map[string]bool{}
-	for _, a := range all {
+// addresses are those of this machine that lead beyond its links, and all. Of the others some come late, long after a
+// network was joined.
+func addresses() (far, all map[string]bool) {
+	list, _ := net.InterfaceAddrs()
+	far, all = map[string]bool{}, map[string]bool{}
+	for _, a := range list {
 		if n, ok := a.(*net.IPNet); ok {
-			out[n.IP.String()] = true
+			all[n.IP.String()] = true
+			if !n.IP.IsLinkLocalUnicast() {
+				far[n.IP.String()] = true
+			}
 		}
 	}
-	return out
+	return far, all
 }
 
 // changed acts on other addresses: what is bound to one that has gone is given up, the rest has to prove that it works.

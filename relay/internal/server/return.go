@@ -137,7 +137,7 @@ func (c *conn) attach(ws *websocket.Conn, heard int64) bool {
 	resumed := wire.Signal{Type: wire.SignalResumed, Heard: c.heard.Last()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.ended {
+	if c.ended || c.ctx.Err() != nil {
 		return false
 	}
 	number, err := c.out.Open(heard)
