@@ -3,6 +3,7 @@ package record
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -29,10 +30,13 @@ type track struct {
 	who  wire.Participant
 	name string
 
-	queue   chan *sfu.Packet
+	mu      sync.Mutex
+	queue   []*sfu.Packet
+	more    chan struct{} // a token when a frame is whole, or many packets wait
 	dropped atomic.Int64
 
 	// Owned by run.
+	spare    []*sfu.Packet // becomes the queue
 	reorder  media.Reorder
 	assemble *media.Assembler
 	file     *movie.Movie
@@ -46,23 +50,36 @@ type track struct {
 
 func newTrack(r *Recording, up *sfu.Up, who wire.Participant) *track {
 	return &track{rec: r, up: up, who: who, name: movie.FileName(who.Name) + "-" + movie.FileName(up.Name),
-		queue: make(chan *sfu.Packet, queued), waiting: true, assemble: media.NewAssembler(up.Codec, captureExtension),
+		more: make(chan struct{}, 1), waiting: true, assemble: media.NewAssembler(up.Codec, captureExtension),
 		reorder: media.Reorder{Patience: patience}}
 }
 
 // captureExtension is the number that the recorder's own copies of packets carry their capture time under.
 const captureExtension = 1
 
-// Write queues a packet for the disk, or drops it where the disk is too slow.
+// Write queues a packet for the disk, or drops it where the disk is too slow. run is woken once for a frame.
 func (t *track) Write(p *sfu.Packet) {
-	p.Retain()
-	select {
-	case t.queue <- p:
-	default:
-		p.Release(t.up.Pool)
+	t.mu.Lock()
+	full, n := len(t.queue) == queued, len(t.queue)+1
+	if !full {
+		p.Retain()
+		t.queue = append(t.queue, p)
+	}
+	t.mu.Unlock()
+	if full {
 		t.dropped.Add(1)
+		return
+	}
+	if p.Header.Marker || t.up.Kind == wire.Audio || n%wakeAt == 0 {
+		select {
+		case t.more <- struct{}{}:
+		default:
+		}
 	}
 }
+
+// wakeAt is how many packets wait before run is woken though no frame is whole.
+const wakeAt = 64
 
 // flushEvery is how long a frame waits for its fragment at most; with commitEvery and patience it bounds what a
 // crash costs to less than two seconds.
@@ -83,9 +100,10 @@ func (t *track) run() {
 	defer tick.Stop()
 	for {
 		select {
-		case p := <-t.queue:
-			t.take(p)
+		case <-t.more:
+			t.drain()
 		case <-tick.C:
+			t.drain() // of a publisher that marks no frames
 			t.count()
 			if t.file != nil {
 				t.check(t.file.Flush())
@@ -106,15 +124,17 @@ func (t *track) run() {
 	}
 }
 
+// drain takes what is queued.
 func (t *track) drain() {
-	for {
-		select {
-		case p := <-t.queue:
-			t.take(p)
-		default:
-			return
-		}
+	t.mu.Lock()
+	waiting := t.queue
+	t.queue = t.spare[:0]
+	t.mu.Unlock()
+	for _, p := range waiting {
+		t.take(p)
 	}
+	clear(waiting)
+	t.spare = waiting
 }
 
 func (t *track) finish() {

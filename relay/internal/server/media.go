@@ -14,6 +14,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/internal/config"
+	"sightline/relay/internal/direct"
 	"sightline/relay/internal/udp"
 )
 
@@ -159,8 +160,6 @@ func (m *mediaPort) flush() {
 // reached at its own address, and answers; clients choose the path.
 func (m *mediaPort) settings() webrtc.SettingEngine {
 	var s webrtc.SettingEngine
-	s.SetICEUDPMux(m.mux)
-	s.SetICETCPMux(m.tcp)
 	s.SetLite(true)
 	s.SetIncludeLoopbackCandidate(true)
 	s.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeUDP6,
@@ -168,6 +167,15 @@ func (m *mediaPort) settings() webrtc.SettingEngine {
 	s.SetICEMulticastDNSMode(ice.MulticastDNSModeDisabled)
 	s.SetICETimeouts(iceLost, iceFailed, iceKeep)
 	return s
+}
+
+// ports are what the connections share.
+func (m *mediaPort) ports() direct.Ports {
+	p := direct.Ports{UDP: m.mux, Sockets: m.conns}
+	if m.tcp != nil {
+		p.TCP = m.tcp
+	}
+	return p
 }
 
 // rewrite puts the advertised address in the place of the relay's own in an offer.

@@ -59,8 +59,13 @@ type Down struct {
 	octets  uint32
 }
 
+// writer sends packets to the receiver.
+type writer interface {
+	WriteRTP(h *rtp.Header, payload []byte) (int, error)
+}
+
 type bound struct {
-	out       webrtc.TrackLocalWriter
+	out       writer
 	ssrc      uint32
 	rtx       uint32 // the SSRC of retransmissions; 0: they go in the stream itself
 	payloads  map[string]payload
@@ -275,7 +280,7 @@ func (d *Down) Bind(c webrtc.TrackLocalContext) (webrtc.RTPCodecParameters, erro
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	extensions := c.HeaderExtensions()
-	b := &bound{out: c.WriteStream(), ssrc: uint32(c.SSRC()), rtx: uint32(c.SSRCRetransmission()), payloads: map[string]payload{},
+	b := &bound{out: d.link.tap, ssrc: uint32(c.SSRC()), rtx: uint32(c.SSRCRetransmission()), payloads: map[string]payload{},
 		capture: media.ExtensionID(extensions, wire.AbsCaptureTimeURI), transport: media.ExtensionID(extensions, media.TransportCCURI),
 		marks: [2]uint8{media.ExtensionID(extensions, media.AudioLevelURI), media.ExtensionID(extensions, media.OrientationURI)}}
 	codecs := c.CodecParameters()

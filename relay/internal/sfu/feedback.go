@@ -4,40 +4,90 @@ import (
 	"time"
 
 	"github.com/pion/rtcp"
-	"github.com/pion/webrtc/v4"
 )
 
-// feedback reads what the receiver says of a slot until the sender ends.
-func (d *Down) feedback(sender *webrtc.RTPSender) {
-	var seqs []uint16
-	for {
-		packets, _, err := sender.ReadRTCP()
-		if err != nil {
-			return
-		}
-		for _, p := range packets {
-			switch p := p.(type) {
-			case *rtcp.PictureLossIndication, *rtcp.FullIntraRequest:
-				d.mu.Lock()
-				u := d.layer
-				d.mu.Unlock()
-				if u != nil {
-					u.RequestKey()
-				}
-			case *rtcp.TransportLayerNack:
-				seqs = seqs[:0]
-				for _, pair := range p.Nacks {
-					pair.Range(func(seq uint16) bool { seqs = append(seqs, seq); return len(seqs) < keptSent })
-				}
-				d.resend(seqs)
-				d.link.flush()
-			case *rtcp.ReceiverReport:
-				for _, r := range p.Reports {
-					d.heard(r)
-				}
-			case *rtcp.TransportLayerCC:
-				d.link.heard(p)
+// control takes what the far end says of what it gets and of what it sends.
+func (l *link) control(packets []rtcp.Packet) {
+	for _, p := range packets {
+		switch p := p.(type) {
+		case *rtcp.PictureLossIndication:
+			l.slot(p.MediaSSRC).requestKey()
+		case *rtcp.FullIntraRequest:
+			for _, f := range p.FIR {
+				l.slot(f.SSRC).requestKey()
 			}
+		case *rtcp.TransportLayerNack:
+			l.missed(p)
+		case *rtcp.ReceiverReport:
+			l.reported(p.Reports)
+		case *rtcp.SenderReport:
+			l.reported(p.Reports)
+			l.sends(p)
+		case *rtcp.TransportLayerCC:
+			l.heard(p)
+		}
+	}
+}
+
+// slot finds a slot by its stream, or nil.
+func (l *link) slot(ssrc uint32) *Down {
+	_, downs := l.tracks()
+	for _, d := range downs {
+		if d.is(ssrc) {
+			return d
+		}
+	}
+	return nil
+}
+
+func (d *Down) is(ssrc uint32) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.bound != nil && d.bound.ssrc == ssrc
+}
+
+func (d *Down) requestKey() {
+	if d == nil {
+		return
+	}
+	d.mu.Lock()
+	u := d.layer
+	d.mu.Unlock()
+	if u != nil {
+		u.RequestKey()
+	}
+}
+
+// missed sends again what the receiver misses.
+func (l *link) missed(p *rtcp.TransportLayerNack) {
+	d := l.slot(p.MediaSSRC)
+	if d == nil {
+		return
+	}
+	var seqs []uint16
+	for _, pair := range p.Nacks {
+		pair.Range(func(seq uint16) bool { seqs = append(seqs, seq); return len(seqs) < keptSent })
+	}
+	d.resend(seqs)
+	l.flush()
+}
+
+func (l *link) reported(reports []rtcp.ReceptionReport) {
+	for _, r := range reports {
+		if d := l.slot(r.SSRC); d != nil {
+			d.heard(r)
+		}
+	}
+}
+
+// sends takes what the publisher says of a track.
+func (l *link) sends(r *rtcp.SenderReport) {
+	ups, _ := l.tracks()
+	for _, u := range ups {
+		if u.ssrc == r.SSRC {
+			u.mu.Lock()
+			u.received.reportNTP, u.received.reportAt = middle(r.NTPTime), l.Now()
+			u.mu.Unlock()
 		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/internal/congestion"
+	"sightline/relay/internal/direct"
 	"sightline/relay/internal/media"
 )
 
@@ -22,6 +23,7 @@ type LinkConfig struct {
 	Participant string // whose it is
 	Role        string
 	Settings    webrtc.SettingEngine
+	Ports       direct.Ports
 	// Rewrite changes a description before it leaves, to say where the relay is reached; nil leaves it.
 	Rewrite func(sdp string) string
 	Log     *slog.Logger
@@ -41,12 +43,14 @@ type LinkConfig struct {
 type link struct {
 	LinkConfig
 	pc        *webrtc.PeerConnection
+	tap       *direct.Tap
 	connected chan struct{} // closed when media can flow for the first time
 
 	stop    chan struct{}
 	closing sync.Once
 	tasks   sync.WaitGroup
 	dropped atomic.Int64 // packets that could not be written
+	seen    atomic.Int64 // when pion last saw RTCP, unix ms
 	resent  atomic.Int64 // packets that the receiver missed
 
 	hearing  sync.Mutex
@@ -68,6 +72,12 @@ type link struct {
 }
 
 func newLink(cfg LinkConfig) (*link, error) {
+	l := &link{LinkConfig: cfg, connected: make(chan struct{}), stop: make(chan struct{}),
+		arrived: twcc.NewRecorder(ownSSRC), changed: make(chan struct{}, 1)}
+	tap, err := direct.New(&cfg.Settings, cfg.Ports, l.intercept)
+	if err != nil {
+		return nil, err
+	}
 	api, err := media.NewRelayAPI(cfg.Settings)
 	if err != nil {
 		return nil, err
@@ -76,8 +86,15 @@ func newLink(cfg LinkConfig) (*link, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a peer connection: %w", err)
 	}
-	l := &link{LinkConfig: cfg, pc: pc, connected: make(chan struct{}), stop: make(chan struct{}),
-		arrived: twcc.NewRecorder(ownSSRC), changed: make(chan struct{}, 1)}
+	l.tap, l.pc = tap, pc
+	pc.SCTP().Transport().OnStateChange(func(s webrtc.DTLSTransportState) {
+		if s != webrtc.DTLSTransportStateConnected {
+			return
+		}
+		if err := tap.Open(); err != nil {
+			cfg.OnFail(fmt.Errorf("open the media path: %w", err))
+		}
+	})
 	l.spawn(l.upkeep)
 	var once sync.Once
 	pc.OnConnectionStateChange(func(s webrtc.PeerConnectionState) {
@@ -99,6 +116,7 @@ func (l *link) close() {
 		l.mu.Lock()
 		l.ended = true
 		l.mu.Unlock()
+		l.tap.Close()
 		_ = l.pc.GracefulClose()
 		l.tasks.Wait()
 		for _, d := range l.downs {
@@ -160,7 +178,6 @@ func (l *link) take(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, na
 	if announce != nil {
 		l.OnUp(announce)
 	}
-	l.spawn(func() { up.listen(receiver) })
 	if !l.spawn(up.run) {
 		close(up.done)
 	}
@@ -176,7 +193,6 @@ func (l *link) carry(codec string, kind webrtc.RTPCodecType, id string) (*Down, 
 	l.mu.Lock()
 	l.downs = append(slices.Clip(l.downs), d)
 	l.mu.Unlock()
-	l.spawn(func() { d.feedback(tr.Sender()) })
 	return d, tr, nil
 }
 

@@ -43,33 +43,45 @@ const (
 	giveUpAfter = time.Second
 )
 
-// take notes a packet's arrival. ask says that packets are missing since now.
-func (r *reception) take(seq uint16, timestamp uint32, at time.Time) (ask bool) {
+// take notes a packet's arrival. ask says that packets are missing since now. late says that it came twice, or when it
+// was given up.
+func (r *reception) take(seq uint16, timestamp uint32, at time.Time) (ask, late bool) {
 	if !r.started {
 		r.started, r.first, r.highest, r.count = true, uint32(seq)|1<<16, uint32(seq)|1<<16, 1
-		return false
+		return false, false
 	}
-	r.count++
 	ahead := int16(seq - uint16(r.highest))
 	if ahead <= 0 {
-		r.missing = slices.DeleteFunc(r.missing, func(m missing) bool {
-			if m.seq == seq && m.times == 1 {
-				r.again += (at.Sub(m.asked) - r.again) / 4
-			}
-			return m.seq == seq
-		})
-		return false
+		return false, !r.fill(seq, at)
 	}
+	r.count++
 	if ahead > maxMissing { // a new stream under the old name
 		r.missing, r.highest = r.missing[:0], r.highest+uint32(ahead)
-		return false
+		return false, false
 	}
-	for s := uint16(r.highest) + 1; s != seq && len(r.missing) < maxMissing; s++ {
+	if over := len(r.missing) + int(ahead) - 1 - maxMissing; over > 0 {
+		r.missing = slices.Delete(r.missing, 0, min(over, len(r.missing)))
+	}
+	for s := uint16(r.highest) + 1; s != seq; s++ {
 		r.missing = append(r.missing, missing{seq: s, since: at})
 	}
 	r.highest += uint32(ahead)
 	r.delay(timestamp, at)
-	return ahead > 1
+	return ahead > 1, false
+}
+
+// fill takes a packet that was missing; false where it was not.
+func (r *reception) fill(seq uint16, at time.Time) bool {
+	i := slices.IndexFunc(r.missing, func(m missing) bool { return m.seq == seq })
+	if i < 0 {
+		return false
+	}
+	if m := r.missing[i]; m.times == 1 {
+		r.again += (at.Sub(m.asked) - r.again) / 4
+	}
+	r.missing = slices.Delete(r.missing, i, i+1)
+	r.count++
+	return true
 }
 
 // delay follows the jitter, in ticks of the clock.

@@ -46,13 +46,19 @@ type Up struct {
 	sinks    []Sink
 	group    group
 	received reception
-	muted    bool // nothing is written to the sinks
+	muted    bool  // nothing is written to the sinks
+	late     int64 // packets that came twice, or when they were given up
 
 	asked   atomic.Int64 // when a key frame was last asked for, unix ms
 	packets atomic.Int64
 	done    chan struct{}
 
-	// Owned by run: where capture times are reckoned from, for packets that have none.
+	turn   sync.Mutex
+	direct bool   // packets come straight from the socket
+	passed uint16 // the last one that was left to pion
+
+	coming sync.Mutex // held while a packet is forwarded
+	// Owned by who forwards: where capture times are reckoned from, for packets that have none.
 	anchorCapture int64
 	anchorRTP     uint32
 	anchored      bool
@@ -156,7 +162,8 @@ func (u *Up) Packets() int64 { return u.packets.Load() }
 // Done is closed when the track has ended.
 func (u *Up) Done() <-chan struct{} { return u.done }
 
-// run reads until the connection ends.
+// run reads what pion has of the track until the connection ends: its first packets, after which they come straight
+// from the socket.
 func (u *Up) run() {
 	defer close(u.done)
 	for {
@@ -164,6 +171,7 @@ func (u *Up) run() {
 		n, _, err := u.remote.Read(p.buffer[:])
 		if err == nil && p.parse(n) == nil {
 			u.forward(p)
+			u.caught(p.Header.SequenceNumber)
 		}
 		p.Release(u.Pool)
 		if err != nil {
@@ -178,23 +186,30 @@ func (u *Up) run() {
 	}
 }
 
-// forward writes a packet to everybody, and asks for what is missing before it.
+// forward writes a packet to everybody, and asks for what is missing before it. Packets come one after another.
 func (u *Up) forward(p *Packet) {
-	u.packets.Add(1)
+	u.coming.Lock()
+	defer u.coming.Unlock()
 	p.Arrived, p.from = u.link.Now(), u
 	u.heard.Store(p.Arrived.UnixMilli())
 	u.meter.add(len(p.Payload)+overhead, p.Arrived)
+	if u.note(p); u.Kind == wire.Audio && p.has[0] {
+		u.voice.take(p.marks[0], p.Arrived)
+	}
+	u.mu.Lock()
+	gap, late := u.received.take(p.Header.SequenceNumber, p.Header.Timestamp, p.Arrived)
+	if late {
+		u.late++
+		u.mu.Unlock()
+		return
+	}
+	u.packets.Add(1)
 	if p.Key = media.StartsKey(u.Codec, p.Payload); p.Key && u.Kind == wire.Video {
 		if w := media.Width(u.Codec, p.Payload); w > 0 {
 			u.width.Store(int64(w))
 		}
 	}
 	u.stamp(p)
-	if u.note(p); u.Kind == wire.Audio && p.has[0] {
-		u.voice.take(p.marks[0], p.Arrived)
-	}
-	u.mu.Lock()
-	gap := u.received.take(p.Header.SequenceNumber, p.Header.Timestamp, p.Arrived)
 	u.write(p)
 	muted := u.muted
 	u.mu.Unlock()
@@ -260,32 +275,6 @@ func (u *Up) receptionReport(now time.Time) (rtcp.ReceptionReport, bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.received.report(u.ssrc, now)
-}
-
-// listen reads what the publisher says of the track.
-func (u *Up) listen(receiver *webrtc.RTPReceiver) {
-	for {
-		packets, err := u.readRTCP(receiver)
-		if err != nil {
-			return
-		}
-		for _, p := range packets {
-			if sr, ok := p.(*rtcp.SenderReport); ok && sr.SSRC == u.ssrc {
-				u.mu.Lock()
-				u.received.reportNTP, u.received.reportAt = middle(sr.NTPTime), u.link.Now()
-				u.mu.Unlock()
-			}
-		}
-	}
-}
-
-func (u *Up) readRTCP(receiver *webrtc.RTPReceiver) (packets []rtcp.Packet, err error) {
-	if rid := u.remote.RID(); rid != "" {
-		packets, _, err = receiver.ReadSimulcastRTCP(rid)
-	} else {
-		packets, _, err = receiver.ReadRTCP()
-	}
-	return packets, err
 }
 
 // stamp sees that the packet has a capture time: the publisher's own, or reckoned by the RTP clock from

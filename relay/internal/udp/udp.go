@@ -42,9 +42,19 @@ type Conn struct {
 	spare   *batch
 	known   map[netip.AddrPort]*net.UDPAddr
 
+	routing sync.RWMutex
+	routes  map[netip.AddrPort]Taker
+
 	wanted  atomic.Bool // somebody has more to send, and left it to who is sending
 	segment atomic.Bool
 	stats   counters
+}
+
+// Taker takes what comes from one far end.
+type Taker interface {
+	// Take is called with each datagram on the goroutine that reads, and says whether that was all. It must not block,
+	// nor keep the datagram.
+	Take(datagram []byte) (done bool)
 }
 
 type counters struct{ packets, calls, dropped atomic.Int64 }
@@ -62,7 +72,8 @@ func Listen(addr *net.UDPAddr) (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{UDPConn: conn, filling: newBatch(), spare: newBatch(), known: map[netip.AddrPort]*net.UDPAddr{}}
+	c := &Conn{UDPConn: conn, filling: newBatch(), spare: newBatch(), known: map[netip.AddrPort]*net.UDPAddr{},
+		routes: map[netip.AddrPort]Taker{}}
 	if local := conn.LocalAddr().(*net.UDPAddr); local.IP.To4() != nil {
 		c.out = ipv4.NewPacketConn(conn)
 	} else {
@@ -101,9 +112,38 @@ func (c *Conn) Close() error {
 	return c.UDPConn.Close()
 }
 
-// ReadFromAddrPort reads one datagram.
+// Route gives what comes from an address to its taker first.
+func (c *Conn) Route(from netip.AddrPort, to Taker) {
+	c.routing.Lock()
+	defer c.routing.Unlock()
+	c.routes[unmapped(from)] = to
+}
+
+// Unroute ends that, unless somebody else has come to the address meanwhile.
+func (c *Conn) Unroute(from netip.AddrPort, to Taker) {
+	c.routing.Lock()
+	defer c.routing.Unlock()
+	if from = unmapped(from); c.routes[from] == to {
+		delete(c.routes, from)
+	}
+}
+
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+// ReadFromAddrPort reads the next datagram that has no taker, or that its taker leaves.
 func (c *Conn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	return c.UDPConn.ReadFromUDPAddrPort(b)
+	for {
+		n, from, err := c.UDPConn.ReadFromUDPAddrPort(b)
+		if err != nil {
+			return n, from, err
+		}
+		c.routing.RLock()
+		to := c.routes[unmapped(from)]
+		c.routing.RUnlock()
+		if to == nil || !to.Take(b[:n]) {
+			return n, from, nil
+		}
+	}
 }
 
 // WriteToAddrPort sends a datagram: an RTP packet with the next Flush, or after hold; others at once. It does
