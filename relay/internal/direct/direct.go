@@ -72,7 +72,7 @@ type path struct {
 
 // New puts a tap under a connection that is made with these settings. take is called with each datagram of RTP or RTCP
 // once the tap is open, on the goroutine that has read it.
-func New(settings *webrtc.SettingEngine, ports Ports, take func([]byte) Verdict) (*Tap, error) {
+func New(settings *webrtc.SettingEngine, ports Ports, take func([]byte) Verdict) *Tap {
 	t := &Tap{ports: ports, take: take, routes: map[netip.AddrPort]*udp.Conn{}}
 	if ports.UDP != nil {
 		settings.SetICEUDPMux(&udpMux{ports.UDP, t})
@@ -81,7 +81,8 @@ func New(settings *webrtc.SettingEngine, ports Ports, take func([]byte) Verdict)
 		settings.SetICETCPMux(&tcpMux{ports.TCP, t})
 	}
 	settings.BufferFactory = buffers
-	return t, t.secrets.watch(settings)
+	settings.SetDTLSKeyLogWriter(&t.secrets)
+	return t
 }
 
 // Open begins to take packets: the handshake is over, and the far end is who it says.
@@ -193,6 +194,9 @@ func (p *path) write(b []byte) (int, error) {
 func (t *Tap) wrote(b []byte, p path) {
 	if len(b) == 0 || b[0] < 20 {
 		return // STUN (RFC 7983)
+	}
+	if !t.open.Load() {
+		t.secrets.see(b, true)
 	}
 	if now := t.path.Load(); now == nil || now.conn != p.conn || now.to != p.to || p.udp == nil && now.addr.String() != p.addr.String() {
 		t.path.Store(&p)

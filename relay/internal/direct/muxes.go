@@ -63,8 +63,12 @@ type tapped struct {
 func (c *tapped) ReadFrom(b []byte) (int, net.Addr, error) {
 	for {
 		n, from, err := c.PacketConn.ReadFrom(b)
-		if err != nil || !c.tap.Take(b[:n]) {
+		if err != nil || !c.tap.open.Load() {
+			c.tap.secrets.see(b[:n], false)
 			return n, from, err
+		}
+		if !c.tap.Take(b[:n]) {
+			return n, from, nil
 		}
 	}
 }
@@ -90,8 +94,12 @@ func (c *tappedUDP) ReadFrom(b []byte) (int, net.Addr, error) {
 func (c *tappedUDP) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 	for {
 		n, from, err := c.rw.ReadFromAddrPort(b)
-		if err != nil || !c.tap.open.Load() || !IsMedia(b[:n]) {
+		if err != nil || !c.tap.open.Load() {
+			c.tap.secrets.see(b[:n], false)
 			return n, from, err
+		}
+		if !IsMedia(b[:n]) {
+			return n, from, nil
 		}
 		v := c.tap.take(b[:n])
 		if v != Foreign && c.socket != nil {

@@ -13,33 +13,50 @@ import (
 	"github.com/pion/dtls/v3/pkg/crypto/prf"
 	"github.com/pion/dtls/v3/pkg/protocol/extension"
 	"github.com/pion/dtls/v3/pkg/protocol/handshake"
+	"github.com/pion/dtls/v3/pkg/protocol/recordlayer"
 	"github.com/pion/srtp/v3"
-	"github.com/pion/webrtc/v4"
 )
 
-// secrets are what a DTLS handshake agreed on. pion exports no SRTP keys, so they are reckoned from what it does
-// tell: the master secret, and its own hello as the server of the handshake. They stay in memory. Its methods are
-// called by pion, from goroutines of the handshake.
+// secrets are what a DTLS handshake agreed on. pion exports no SRTP keys, so they are reckoned from the master secret,
+// which it tells, and from the server's hello, which passes in the clear. They stay in memory, until Open. The methods
+// are called by pion, from goroutines of the handshake.
 type secrets struct {
 	mu                     sync.Mutex
 	master, client, server []byte
 	suite                  dtls.CipherSuiteID
 	profile                dtls.SRTPProtectionProfile
+	isClient               bool // this end is the client of the handshake
 }
 
-// watch sees to it that pion tells.
-func (s *secrets) watch(settings *webrtc.SettingEngine) error {
-	settings.SetDTLSKeyLogWriter(s)
-	settings.SetDTLSServerHelloMessageHook(s.hello)
-	return settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
-}
-
-// hello takes the server's part of the handshake.
-func (s *secrets) hello(m handshake.MessageServerHello) handshake.Message {
+// see looks for the server's hello in a datagram that passes, sent by this end or by the far one.
+func (s *secrets) see(datagram []byte, ours bool) {
+	const record, handshakeType = 13, 22 // bytes of a record's header; its first one
+	if len(datagram) == 0 || datagram[0] != handshakeType {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	records, err := recordlayer.UnpackDatagram(datagram)
+	if err != nil || s.server != nil {
+		return
+	}
+	for _, r := range records {
+		var h handshake.Header
+		if r[0] != handshakeType || h.Unmarshal(r[record:]) != nil || h.Type != handshake.TypeServerHello || h.FragmentLength != h.Length {
+			continue
+		}
+		body := r[record+handshake.HeaderLength:]
+		var hello handshake.MessageServerHello
+		if len(body) >= int(h.Length) && hello.Unmarshal(body[:h.Length]) == nil {
+			s.hello(&hello, ours)
+			return
+		}
+	}
+}
+
+func (s *secrets) hello(m *handshake.MessageServerHello, ours bool) {
 	random := m.Random.MarshalFixed()
-	s.server = random[:]
+	s.server, s.isClient = random[:], !ours
 	if m.CipherSuiteID != nil {
 		s.suite = dtls.CipherSuiteID(*m.CipherSuiteID)
 	}
@@ -48,7 +65,6 @@ func (s *secrets) hello(m handshake.MessageServerHello) handshake.Message {
 			s.profile = use.ProtectionProfiles[0]
 		}
 	}
-	return &m
 }
 
 // Write takes a line of the key log: a label, the client's random bytes, the master secret.
@@ -71,7 +87,7 @@ func (s *secrets) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-var errNoSecrets = errors.New("the relay was not the server of the DTLS handshake")
+var errNoSecrets = errors.New("the hello of the DTLS handshake was not seen whole")
 
 // ExportKeyingMaterial is RFC 5705, section 4, without a context.
 func (s *secrets) ExportKeyingMaterial(label string, _ []byte, n int) ([]byte, error) {
@@ -98,7 +114,7 @@ func (s *secrets) contexts() (in, out *srtp.Context, err error) {
 		return nil, nil, errNoSecrets
 	}
 	config := srtp.Config{Profile: srtp.ProtectionProfile(s.profile)}
-	if err := config.ExtractSessionKeysFromDTLS(s, false); err != nil {
+	if err := config.ExtractSessionKeysFromDTLS(s, s.isClient); err != nil {
 		return nil, nil, err
 	}
 	s.master, s.client, s.server = nil, nil, nil

@@ -41,6 +41,11 @@ var (
 	participants = describe("participants", "Connected participants.", "room", "role")
 	received     = describe("track_packets_received_total", "RTP packets that a publisher's track has brought.", "room", "participant", "track")
 	failed       = describe("participant_packets_failed_total", "RTP packets that could not be written to a participant.", "room", "participant")
+	given        = describe("participant_packets_sent_total", "RTP packets that a participant was sent, for the first time.", "room", "participant")
+	skipped      = describe("participant_packets_skipped_total", "RTP packets that a participant was not sent: a key frame is waited for, or its link bears no moving picture.", "room", "participant")
+	repeated     = describe("participant_packets_repeated_total", "RTP packets that a participant was sent from what is kept, for a picture at once.", "room", "participant")
+	again        = describe("participant_packets_again_total", "RTP packets that a participant was sent again.", "room", "participant")
+	late         = describe("track_packets_late_total", "RTP packets of a publisher that came twice, or after they were given up.", "room", "participant", "track")
 	resent       = describe("participant_packets_resent_total", "RTP packets that a participant asked for again.", "room", "participant")
 	missed       = describe("telemetry_missed_total", "Readings of machines that came faster than the log took them.", "room")
 	lossy        = describe("lossy_dropped_total", "Poses and pointers let go for slow receivers.", "room")
@@ -60,7 +65,7 @@ var (
 
 // Describe is prometheus.Collector's.
 func (c collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{rooms, participants, received, failed, resent, missed, lossy, sent, calls, dropped,
+	for _, d := range []*prometheus.Desc{rooms, participants, received, failed, given, skipped, repeated, again, late, resent, missed, lossy, sent, calls, dropped,
 		bits, lost, estimate, loss, rungs, waiting, hooksSent, hooksFailed, hooksDropped} {
 		out <- d
 	}
@@ -81,6 +86,10 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		for _, p := range r.Participants {
 			roles[p.Role]++
 			counter(failed, p.DroppedPackets, r.Room, p.ID)
+			counter(given, p.Link.Packets.Sent, r.Room, p.ID)
+			counter(skipped, p.Link.Packets.Skipped, r.Room, p.ID)
+			counter(repeated, p.Link.Packets.Repeated, r.Room, p.ID)
+			counter(again, p.Link.Packets.Again, r.Room, p.ID)
 			counter(resent, p.ResentPackets, r.Room, p.ID)
 			gauge(estimate, p.Link.Estimate, r.Room, p.ID)
 			gauge(loss, p.Link.Loss, r.Room, p.ID)
@@ -93,6 +102,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 		}
 		for _, t := range r.Tracks {
 			counter(received, t.Packets, r.Room, t.Participant, t.Name)
+			counter(late, t.Late, r.Room, t.Participant, t.Name)
 			counter(lost, t.Lost, r.Room, t.Participant, t.Name)
 			gauge(bits, t.Bits, r.Room, t.Participant, t.Name)
 		}

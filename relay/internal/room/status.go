@@ -37,6 +37,7 @@ type TrackStatus struct {
 	Codec       string  `json:"codec"`
 	Packets     int64   `json:"packets"`
 	Lost        int64   `json:"lost"` // packets that have not come from the publisher
+	Late        int64   `json:"late"` // packets that came twice, or after they were given up
 	Bits        float64 `json:"bits"` // per second
 	Muted       bool    `json:"muted"`
 }
@@ -52,7 +53,7 @@ func (r *Room) Status() Status {
 		}
 		for _, u := range r.ups {
 			s.Tracks = append(s.Tracks, TrackStatus{u.up.Participant, u.up.Name, u.up.Kind, u.up.Codec, u.up.Packets(),
-				u.up.Lost(), u.up.Bits(), u.up.Muted()})
+				u.up.Lost(), u.up.Late(), u.up.Bits(), u.up.Muted()})
 		}
 		for machine := range r.watching {
 			s.Watching = append(s.Watching, machine)

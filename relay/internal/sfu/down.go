@@ -57,7 +57,32 @@ type Down struct {
 	rtx     uint16     // its sequence number
 	packets uint32
 	octets  uint32
+	counts  Counts
 }
+
+// Counts are the packets of a receiver. Those that came are those that were sent, skipped, or failed.
+type Counts struct {
+	Came     int64 `json:"came"`     // from the streams that it is given
+	Sent     int64 `json:"sent"`     // for the first time
+	Skipped  int64 `json:"skipped"`  // while a key frame is waited for, or on a rung without moving pictures
+	Failed   int64 `json:"failed"`   // that could not be written
+	Repeated int64 `json:"repeated"` // sent from what is kept: to who comes in the middle, and as stills
+	Again    int64 `json:"again"`    // sent again, because they were missed
+}
+
+func (c *Counts) add(o Counts) {
+	c.Came, c.Sent, c.Skipped, c.Failed = c.Came+o.Came, c.Sent+o.Sent, c.Skipped+o.Skipped, c.Failed+o.Failed
+	c.Repeated, c.Again = c.Repeated+o.Repeated, c.Again+o.Again
+}
+
+// outcome is what became of a packet.
+type outcome int
+
+const (
+	notSent outcome = iota
+	notWritten
+	wasSent
+)
 
 // writer sends packets to the receiver.
 type writer interface {
@@ -109,7 +134,7 @@ func (d *Down) begin(u *Up, g *group) (shown bool) {
 	if d.bound == nil || !g.whole || !moving(d.rung) {
 		return false
 	}
-	g.each(u.ClockRate, func(p *Packet, timestamp uint32) { d.forward(p, timestamp, p.Arrived) })
+	g.each(u.ClockRate, func(p *Packet, timestamp uint32) { d.repeat(p, timestamp, p.Arrived) })
 	return true
 }
 
@@ -160,45 +185,65 @@ func (d *Down) close() {
 func (d *Down) Write(p *Packet) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.counts.Came++
+	switch d.write(p) {
+	case wasSent:
+		d.counts.Sent++
+	case notWritten:
+		d.counts.Failed++
+	default:
+		d.counts.Skipped++
+	}
+}
+
+func (d *Down) write(p *Packet) outcome {
 	if d.up == nil || d.bound == nil || !moving(d.rung) {
-		return
+		return notSent
 	}
 	switch p.from {
 	case d.layer:
 	case d.next:
 		if !p.Key {
 			d.next.RequestKey()
-			return
+			return notSent
 		}
 		d.layer, d.next = d.next, nil // the one before is left when there is time
 		d.waiting = true
 	default:
-		return
+		return notSent
 	}
 	if d.waiting && !p.Key {
 		d.layer.RequestKey()
-		return
+		return notSent
 	}
-	d.forward(p, p.Header.Timestamp, p.Arrived)
+	return d.forward(p, p.Header.Timestamp, p.Arrived)
+}
+
+// repeat sends a packet that was kept. The caller holds mu.
+func (d *Down) repeat(p *Packet, timestamp uint32, at time.Time) {
+	if d.forward(p, timestamp, at) == wasSent {
+		d.counts.Repeated++
+	}
 }
 
 // forward renumbers a packet and sends it. The caller holds mu.
-func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) {
+func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) outcome {
 	if d.waiting {
 		d.out.resume(p.Header.SequenceNumber, timestamp, d.fresh || p.from != d.sent, d.cut, at, d.up.ClockRate)
 		d.waiting, d.fresh, d.sent = false, false, p.from
 	}
 	seq, ts, ok := d.out.next(p.Header.SequenceNumber, timestamp, at)
 	if !ok {
-		return
+		return notSent
 	}
 	b := d.bound
 	h := &d.header
 	*h = rtp.Header{Version: 2, Marker: p.Header.Marker, PayloadType: b.payloads[d.up.Codec].media, SequenceNumber: seq,
 		Timestamp: ts, SSRC: b.ssrc, Extensions: h.Extensions[:0]}
 	number := d.extend(h, p)
+	became := wasSent
 	if _, err := b.out.WriteRTP(h, p.Payload); err != nil {
-		d.link.dropped.Add(1)
+		became = notWritten
 	}
 	d.cut = !p.Header.Marker
 	d.packets++
@@ -206,6 +251,7 @@ func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) {
 	if d.kind == webrtc.RTPCodecTypeVideo {
 		d.kept.add(sent{packet: p, up: d.up, timestamp: ts, seq: seq, transport: number})
 	}
+	return became
 }
 
 // extend puts the header extensions on a packet and returns its transport-wide number.
@@ -261,16 +307,22 @@ func (d *Down) resend(seqs []uint16) {
 		if b.rtx == 0 || pt.rtx == 0 {
 			// Under the old numbers, all of them: what is encrypted under one number must not differ.
 			d.extendAs(h, s.packet, s.transport)
-			_, _ = b.out.WriteRTP(h, s.packet.Payload)
+			d.sentAgain(b.out.WriteRTP(h, s.packet.Payload))
 			continue
 		}
 		h.PayloadType, h.SSRC, h.SequenceNumber = pt.rtx, b.rtx, d.rtx
 		d.rtx++
 		d.extend(h, s.packet)
 		d.again = append(binary.BigEndian.AppendUint16(d.again[:0], s.seq), s.packet.Payload...)
-		_, _ = b.out.WriteRTP(h, d.again)
+		d.sentAgain(b.out.WriteRTP(h, d.again))
 	}
 	d.link.resent.Add(int64(len(seqs)))
+}
+
+func (d *Down) sentAgain(_ int, err error) {
+	if err == nil {
+		d.counts.Again++
+	}
 }
 
 var errCodec = errors.New("the receiver does not take this codec")

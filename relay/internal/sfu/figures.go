@@ -8,6 +8,7 @@ type Figures struct {
 	Estimate float64 `json:"estimate"`
 	Loss     float64 `json:"loss"`  // the share of packets that were lost of late, 0 to 1
 	Rungs    []Rung  `json:"rungs"` // of the pictures that it gets
+	Packets  Counts  `json:"packets"`
 }
 
 // Rung is how much of a picture a receiver gets.
@@ -25,6 +26,7 @@ func (l *link) Figures() Figures {
 	_, downs := l.tracks()
 	for _, d := range downs {
 		d.mu.Lock()
+		f.Packets.add(d.counts)
 		if u := d.up; u != nil && u.Kind == wire.Video {
 			f.Rungs = append(f.Rungs, Rung{u.Participant, u.Name, d.bears})
 		}
@@ -51,6 +53,19 @@ func (u *Up) Lost() int64 {
 		return 0
 	}
 	return max(0, int64(u.received.highest-u.received.first+1)-int64(u.received.count))
+}
+
+// Late counts the packets that came twice, or after they were given up.
+func (u *Up) Late() (late int64) {
+	if u.sizes != nil {
+		for _, l := range u.sizes.all() {
+			late += l.Late()
+		}
+		return late
+	}
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return u.late
 }
 
 // Muted says whether the track is muted.

@@ -49,7 +49,6 @@ type link struct {
 	stop    chan struct{}
 	closing sync.Once
 	tasks   sync.WaitGroup
-	dropped atomic.Int64 // packets that could not be written
 	seen    atomic.Int64 // when pion last saw RTCP, unix ms
 	resent  atomic.Int64 // packets that the receiver missed
 
@@ -74,10 +73,7 @@ type link struct {
 func newLink(cfg LinkConfig) (*link, error) {
 	l := &link{LinkConfig: cfg, connected: make(chan struct{}), stop: make(chan struct{}),
 		arrived: twcc.NewRecorder(ownSSRC), changed: make(chan struct{}, 1)}
-	tap, err := direct.New(&cfg.Settings, cfg.Ports, l.intercept)
-	if err != nil {
-		return nil, err
-	}
+	tap := direct.New(&cfg.Settings, cfg.Ports, l.intercept)
 	api, err := media.NewRelayAPI(cfg.Settings)
 	if err != nil {
 		return nil, err
@@ -144,7 +140,7 @@ func (l *link) spawn(f func()) bool {
 func (l *link) Resent() int64 { return l.resent.Load() }
 
 // Dropped returns how many packets could not be written.
-func (l *link) Dropped() int64 { return l.dropped.Load() }
+func (l *link) Dropped() int64 { return l.Figures().Packets.Failed }
 
 // take makes an up track of what the publisher sends, under a name; of is its place among the sizes of the picture where
 // it is sent in several.

@@ -156,8 +156,16 @@ func (u *Up) lastKey() []*Packet {
 	return slices.Clone(u.group.key)
 }
 
-// Packets returns how many packets have come.
-func (u *Up) Packets() int64 { return u.packets.Load() }
+// Packets returns how many packets have come, of all sizes.
+func (u *Up) Packets() (n int64) {
+	if u.sizes == nil {
+		return u.packets.Load()
+	}
+	for _, l := range u.sizes.all() {
+		n += l.Packets()
+	}
+	return n
+}
 
 // Done is closed when the track has ended.
 func (u *Up) Done() <-chan struct{} { return u.done }
@@ -239,7 +247,6 @@ func (u *Up) write(p *Packet) {
 
 // show writes a packet that a face takes from its layers.
 func (u *Up) show(p *Packet) {
-	u.packets.Add(1)
 	u.meter.add(len(p.Payload)+overhead, p.Arrived)
 	u.mu.Lock()
 	defer u.mu.Unlock()
