@@ -56,6 +56,18 @@ func (o *outbox) open(s *session) {
 	}
 }
 
+// again sends everything again, in order, unless the session is another one by now.
+func (o *outbox) again(s *session) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.session != s {
+		return
+	}
+	for _, l := range o.waiting {
+		s.sendLog(l.data)
+	}
+}
+
 // shut keeps what comes from now on, until the next open.
 func (o *outbox) shut(s *session) {
 	o.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/coder/websocket"
@@ -53,6 +54,8 @@ type session struct {
 	health sync.Mutex    // held during what is said of the path
 	ill    time.Time     // since when the path carries nothing; zero: it does
 	doubt  chan struct{} // a token when the path has to prove itself
+
+	trying atomic.Bool // what could not be written is sent again soon
 }
 
 // maxSaid is how many signals wait to be heard.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/pion/webrtc/v4"
 
@@ -51,6 +52,9 @@ func (s *session) told(m wire.Signal) error {
 	}
 	if m.Msg == "" {
 		s.c.log.Warn("relay complains", "code", m.Code, "text", m.Text)
+		if m.Code == wire.CodeInternal {
+			s.again()
+		}
 		return nil
 	}
 	e, ok := s.c.outbox.confirm(m.Msg)
@@ -97,3 +101,17 @@ func (s *session) answer(m wire.Signal) error {
 
 // say says something to the relay, on this socket or the next one.
 func (s *session) say(m wire.Signal) error { return s.out.Put(m) }
+
+// againAfter is how long to wait before what the relay could not write is sent again.
+const againAfter = 5 * time.Second
+
+// again sends what waits to be confirmed again, a little later: the relay knows what it has.
+func (s *session) again() {
+	if !s.trying.CompareAndSwap(false, true) {
+		return
+	}
+	time.AfterFunc(againAfter, func() {
+		s.trying.Store(false)
+		s.c.outbox.again(s)
+	})
+}

@@ -11,9 +11,11 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"time"
 
@@ -32,6 +34,8 @@ type Bus struct {
 	log      jetstream.Stream
 	rooms    jetstream.KeyValue
 	replicas int // of what is made in JetStream
+
+	stop, looked chan struct{} // of lookAfter
 }
 
 const (
@@ -71,6 +75,9 @@ func (b *Bus) connect(ctx context.Context, dir string, o Options) error {
 		}
 	} else if err = b.embed(dir); err != nil {
 		return fmt.Errorf("start NATS under %s: %w", dir, err)
+	} else {
+		b.stop, b.looked = make(chan struct{}), make(chan struct{})
+		go b.lookAfter(filepath.Clean(dir), cmp.Or(o.Log, slog.Default()))
 	}
 	if b.js, err = jetstream.New(b.conn); err != nil {
 		return err
@@ -118,6 +125,10 @@ func (b *Bus) prepare(ctx context.Context) error {
 
 // Close ends the connection and the embedded server, and waits for both.
 func (b *Bus) Close() {
+	if b.stop != nil {
+		close(b.stop)
+		<-b.looked
+	}
 	if b.conn != nil {
 		b.conn.Close()
 	}
