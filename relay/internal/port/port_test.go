@@ -124,3 +124,26 @@ func TestConnectionsOfOneAddress(t *testing.T) {
 		}
 	}
 }
+
+// Whatever a connection says first, it is handed over whole, or closed.
+func FuzzLook(f *testing.F) {
+	for _, says := range []string{"GET / HTTP/1.1\r\n\r\n", "\x00\x03\x00\x24\x21\x12\xa4\x42abcdefghijkl", "\x00\x14\x00\x01\x00\x00\x21\x12\xa4\x42abcdefghijkl", "\x16\x03\x01", "\xff"} {
+		f.Add([]byte(says))
+	}
+	f.Fuzz(func(t *testing.T, says []byte) {
+		p := &Port{outs: []*lane{{}, {}, {}}}
+		near, far := net.Pipe()
+		defer near.Close()
+		go func() {
+			_, _ = far.Write(says)
+			_ = far.Close()
+		}()
+		c, to := p.look(near, false)
+		if to == nil {
+			return
+		}
+		if got, _ := io.ReadAll(c); string(got) != string(says) {
+			t.Errorf("%q became %q", says, got)
+		}
+	})
+}

@@ -2,16 +2,19 @@ package relaytest
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"sightline/relay/client"
 	"sightline/relay/internal/app"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/freeport"
@@ -20,6 +23,9 @@ import (
 
 // processEnv makes a test binary be a relay.
 const processEnv = "SIGHTLINE_TEST_RELAY"
+
+// publisherEnv makes it be a participant who sends a camera, with this token at the address in its argument.
+const publisherEnv = "SIGHTLINE_TEST_PUBLISHER"
 
 // clockEnv makes it run another as a relay, with a wall clock that can be set.
 const clockEnv = "SIGHTLINE_TEST_CLOCK"
@@ -37,6 +43,15 @@ func Main(m *testing.M) {
 		os.Exit(code)
 	case os.Getenv(travelEnv) != "":
 		os.Exit(travel(os.Stdin, os.Stdout))
+	case os.Getenv(publisherEnv) != "":
+		camera, track := NewCamera()
+		c, err := client.Dial(context.Background(), client.Config{URL: os.Args[1], Token: os.Getenv(publisherEnv), Publish: []client.Track{track}})
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		camera.Play(c.Video("camera"))
+		select {}
 	case os.Getenv(processEnv) != "":
 		os.Exit(app.Main(os.Args[1:], os.Stdout, os.Stderr))
 	}
@@ -117,6 +132,22 @@ func startProcess(t testing.TB, env, data, listen string, args ...string) *Proce
 		}
 	}
 	return p
+}
+
+// StartPublisher runs a participant who sends a camera in a process of its own, and returns what kills it (SIGKILL).
+func StartPublisher(t testing.TB, url, token string) (kill func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], url)
+	cmd.Env = append(os.Environ(), publisherEnv+"="+token)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	kill = sync.OnceFunc(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	t.Cleanup(kill)
+	return kill
 }
 
 // Listen is where the relay listens.

@@ -40,7 +40,7 @@ func openTURN(l net.Listener, m *mediaPort, secure bool, public string) (*turnRe
 	var err error
 	t.server, err = turn.NewServer(turn.ServerConfig{Realm: "sightline", LoggerFactory: quiet,
 		AuthHandler: turn.LongTermTURNRESTAuthHandler(t.secret, quiet.NewLogger("turn")),
-		ListenerConfigs: []turn.ListenerConfig{{Listener: l,
+		ListenerConfigs: []turn.ListenerConfig{{Listener: hurried{l},
 			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{RelayAddress: ip, Address: ip.String()},
 			PermissionHandler:     func(_ net.Addr, peer net.IP) bool { return own[peer.String()] }}}})
 	if err != nil {
@@ -63,4 +63,39 @@ func (s *Server) linkICE(w http.ResponseWriter, participant string) {
 		return
 	}
 	w.Header().Add("Link", fmt.Sprintf(`<%s>; rel="ice-server"; username="%s"; credential="%s"; credential-type="password"`, url, name, password))
+}
+
+// How long a TURN client may say nothing: before it can have proved who it is, and after that. An allocation is renewed within
+// turnIdle.
+const (
+	turnHaste  = 10 * time.Second
+	turnIdle   = 10 * time.Minute
+	turnProven = 256 // bytes
+)
+
+// hurried gives out connections that end when they stall.
+type hurried struct{ net.Listener }
+
+func (h hurried) Accept() (net.Conn, error) {
+	c, err := h.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &hurriedConn{Conn: c}, nil
+}
+
+type hurriedConn struct {
+	net.Conn
+	came int // bytes; one goroutine reads
+}
+
+func (c *hurriedConn) Read(b []byte) (int, error) {
+	patience := turnHaste
+	if c.came >= turnProven {
+		patience = turnIdle
+	}
+	_ = c.SetReadDeadline(time.Now().Add(patience))
+	n, err := c.Conn.Read(b)
+	c.came += n
+	return n, err
 }
