@@ -32,7 +32,7 @@ SECOND ?= $(addprefix seq:,$(wildcard ../shared/data/walk))
 FUZZTIME ?= 10s
 
 .DEFAULT_GOAL := help
-.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record bench-export bench-scrub session tamper crash trouble poor s3 cluster growth lint clean
+.PHONY: help deps build demo bench-vision bench-vision-hour test race fuzz bench bench-relay bench-record nine chaos bench-export bench-scrub session tamper crash trouble poor s3 cluster growth lint clean
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 20
@@ -110,6 +110,19 @@ poor: deps ## Poor networks: loss, narrow links, long ways, outages, changes of 
 	@echo "| trouble | for | pictures | freezes | until pictures come again | rung | marks | lost | twice | slowest mark | the other expert's freezes |"
 	@echo "|---|---|---|---|---|---|---|---|---|---|---|"
 	@CGO_ENABLED=0 go test ./relay/client -run "LossIsMadeGood|OnlyLong|NarrowLink|NoChangeOfSession" -poor -count 1 -timeout 20m -v | grep -E "^ *[a-z_]+\.go:.*\||^(---|FAIL|ok)|_test.go:.*(still|at most|: )" | grep -v level= | sed "s/^ *[a-z_]*\.go:[0-9]*: //"
+
+nine: deps ## Nine people in a room for ten minutes (LENGTH): every packet accounted for, memory flat, nothing left running
+	CGO_ENABLED=0 go test ./relay/internal/server -run TestNine -nine $(LENGTH) -timeout 60m -v | grep -v level=
+
+# What make chaos runs besides make trouble's, by package.
+CHAOS_SERVER := TestCrash|TestPublisherIsKilled|TestLogDiskFull|DiskFull|DiskSlow|ClockJumps|TestAThousandJoins|TestManyJoins|TestStalls|TestSizesAndSlowness|TestNoise
+CHAOS_CLIENT := TestRelayIsKilledAndComesBack|TestBadInputOnTheSocket
+
+chaos: deps ## Kill, fill, slow down, crowd, stall and garble: one table (make cluster kills NATS; some of it takes root)
+	@echo "| what | what happens | what is read |"; echo "|---|---|---|"; \
+	{ CGO_ENABLED=0 go test ./relay/client -run "$(CHAOS_CLIENT)" -timeout 10m -v; \
+	CGO_ENABLED=0 go test ./relay/internal/server -run "$(CHAOS_SERVER)" -joins 1000 -timeout 20m -v; } | \
+	grep -aE "^ *[a-z_]+\.go:|^ *(--- FAIL|FAIL|ok)" | grep -aE "\| .* \||FAIL|ok" | sed "s/^ *[a-z_]*\.go:[0-9]*: //"
 
 s3: ## Build a real S3 server into .cache/bin, for the tests of the store of recordings
 	GOFLAGS= GOBIN=$(CURDIR)/.cache/bin go install $(VERSITYGW)

@@ -108,6 +108,7 @@ func TestBadInputOnTheSocket(t *testing.T) {
 		t.Error(err)
 	}
 	relaytest.Eventually(t, "Ann's message is in the log", func() bool { return ann.Pending() == 0 })
+	t.Logf("| garbled JSON and SDP, and 10 MB of it, on the signalling socket | refused; nobody else notices | an error with a code and words |")
 }
 
 func await(ctx context.Context, t *testing.T, ws *websocket.Conn, want wire.SignalType) wire.Signal {

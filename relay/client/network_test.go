@@ -169,6 +169,7 @@ func TestRelayIsKilledAndComesBack(t *testing.T) {
 	var late relaytest.Replica
 	relaytest.Join(t, client.Config{URL: p.URL, Token: relaytest.Token(t, p.Authority(t), "viewer", "Vic"), OnLog: late.Take})
 	relaytest.Eventually(t, "a late joiner has all marks", func() bool { return len(late.State(wire.KindMark)) == 60 })
+	t.Logf("| the relay of a call: kill -9, and started again | all come back by themselves, as who they were; 60 of 60 marks are in the log, also those drawn meanwhile | |")
 }
 
 // A client that joins again takes the place of its ghost, and one that closes has left and is not lost.

@@ -65,6 +65,7 @@ const (
 	guestConnects = 20 * time.Second
 	guestLost     = 5 * time.Second
 	guestFails    = 25 * time.Second
+	guestKeep     = 2 * time.Second // between checks of the path, besides what comes
 )
 
 var errNoPath = errors.New("no media came: is UDP blocked?")
@@ -111,7 +112,7 @@ func (g *guest) open(ctx context.Context, offer string) (answer string, err erro
 	g.ctx, g.fail = context.WithCancelCause(s.ctx)
 	g.ended = make(chan struct{})
 	settings := s.media.settings()
-	settings.SetICETimeouts(guestLost, guestFails, iceKeep)
+	settings.SetICETimeouts(guestLost, guestFails, guestKeep)
 	cfg := sfu.LinkConfig{Participant: g.who.ID, Role: g.who.Role, Settings: settings, Ports: s.media.ports(), Rewrite: s.media.rewrite,
 		Log: s.log, Now: s.cfg.Now, Pool: s.pool, Flush: s.media.flush, OnUp: g.published, OnFail: g.fail}
 	if g.want == nil {
