@@ -76,7 +76,7 @@ func listenMedia(ip net.IP, port int) (*mediaPort, error) {
 	m := &mediaPort{port: port}
 	var muxes []ice.UDPMux
 	for _, ip := range ips {
-		conn, err := udp.Listen(&net.UDPAddr{IP: ip, Port: port})
+		conn, err := udp.Listen(&net.UDPAddr{IP: ip, Port: port}, udp.Readers())
 		if err != nil {
 			m.close()
 			return nil, err

@@ -18,6 +18,7 @@ const (
 	maxBytes    = 60_000
 	solUDP      = 17  // SOL_UDP
 	udpSegment  = 103 // UDP_SEGMENT
+	soReusePort = 15  // SO_REUSEPORT
 )
 
 // batch gathers packets, by their receivers.

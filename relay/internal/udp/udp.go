@@ -4,9 +4,12 @@
 package udp
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"net"
 	"net/netip"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,15 +30,22 @@ type writer interface {
 	WriteBatch(ms []ipv4.Message, flags int) (int, error)
 }
 
-// Conn is a UDP socket. Its methods may be called from any goroutine; reading is for one.
+// Conn is a UDP socket, or several on one address, among which the kernel divides the far ends. Each is read by a goroutine
+// of its own. Its methods may be called from any goroutine.
 type Conn struct {
-	*net.UDPConn
+	*net.UDPConn // the first, which writes for all
+	sockets      []*net.UDPConn
+	readers      sync.WaitGroup
+	rest         chan datagram // what nobody takes, for ReadFromAddrPort
+	ended        chan struct{}
+
 	out   writer
 	timer *time.Timer
 
 	mu      sync.Mutex
 	filling *batch
 	closed  bool
+	closing sync.Once
 
 	// Who holds sending owns what follows.
 	sending sync.Mutex
@@ -66,23 +76,74 @@ type Stats struct {
 	Dropped int64 // packets let go: the socket did not take them in time, or the receiver is not there
 }
 
-// Listen opens a socket.
-func Listen(addr *net.UDPAddr) (*Conn, error) {
-	conn, err := net.ListenUDP("udp", addr)
+// waiting is how many datagrams wait for ReadFromAddrPort.
+const waiting = 256
+
+// datagram is one that nobody takes.
+type datagram struct {
+	data []byte
+	from netip.AddrPort
+}
+
+// Readers is how many sockets share an address: one for two cores, which leaves as many to everything else.
+func Readers() int { return max(1, runtime.GOMAXPROCS(0)/2) }
+
+// Listen opens so many sockets on an address.
+func Listen(addr *net.UDPAddr, readers int) (*Conn, error) {
+	sockets, err := open(addr, readers)
 	if err != nil {
 		return nil, err
 	}
-	c := &Conn{UDPConn: conn, filling: newBatch(), spare: newBatch(), known: map[netip.AddrPort]*net.UDPAddr{},
-		routes: map[netip.AddrPort]Taker{}}
-	if local := conn.LocalAddr().(*net.UDPAddr); local.IP.To4() != nil {
-		c.out = ipv4.NewPacketConn(conn)
+	c := &Conn{UDPConn: sockets[0], sockets: sockets, rest: make(chan datagram, waiting), ended: make(chan struct{}),
+		filling: newBatch(), spare: newBatch(), known: map[netip.AddrPort]*net.UDPAddr{}, routes: map[netip.AddrPort]Taker{}}
+	if local := c.LocalAddr().(*net.UDPAddr); local.IP.To4() != nil {
+		c.out = ipv4.NewPacketConn(c.UDPConn)
 	} else {
-		c.out = ipv6.NewPacketConn(conn)
+		c.out = ipv6.NewPacketConn(c.UDPConn)
 	}
-	c.segment.Store(segments(conn))
+	c.segment.Store(segments(c.UDPConn))
 	c.timer = time.AfterFunc(time.Hour, c.Flush)
 	c.timer.Stop()
+	for _, s := range sockets {
+		c.readers.Go(func() { c.read(s) })
+	}
 	return c, nil
+}
+
+// open opens the sockets. The first is opened alone before: of an address that another program has, it hears so.
+func open(addr *net.UDPAddr, n int) (all []*net.UDPConn, err error) {
+	alone, err := net.ListenUDP("udp", addr)
+	if err != nil || n < 2 {
+		return []*net.UDPConn{alone}, err
+	}
+	local := alone.LocalAddr().String()
+	_ = alone.Close()
+	shared := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+		var failed error
+		if err := c.Control(func(fd uintptr) { failed = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, soReusePort, 1) }); err != nil {
+			return err
+		}
+		return failed
+	}}
+	for range n {
+		s, err := shared.ListenPacket(context.Background(), "udp", local)
+		if err != nil {
+			for _, s := range all {
+				_ = s.Close()
+			}
+			return nil, err
+		}
+		all = append(all, s.(*net.UDPConn))
+	}
+	return all, nil
+}
+
+// SetReadBuffer sets the size of the kernel's buffer of each socket.
+func (c *Conn) SetReadBuffer(bytes int) (err error) {
+	for _, s := range c.sockets {
+		err = errors.Join(err, s.SetReadBuffer(bytes))
+	}
+	return err
 }
 
 // segments says whether the kernel knows UDP_SEGMENT.
@@ -109,7 +170,13 @@ func (c *Conn) Close() error {
 	c.closed = true
 	c.mu.Unlock()
 	c.timer.Stop()
-	return c.UDPConn.Close()
+	var err error
+	for _, s := range c.sockets {
+		err = errors.Join(err, s.Close())
+	}
+	c.closing.Do(func() { close(c.ended) })
+	c.readers.Wait()
+	return err
 }
 
 // Route gives what comes from an address to its taker first.
@@ -130,20 +197,51 @@ func (c *Conn) Unroute(from netip.AddrPort, to Taker) {
 
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
-// ReadFromAddrPort reads the next datagram that has no taker, or that its taker leaves.
-func (c *Conn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
-	for {
-		n, from, err := c.UDPConn.ReadFromUDPAddrPort(b)
-		if err != nil {
-			return n, from, err
+// read gives what comes on a socket to its takers, and keeps the rest for ReadFromAddrPort.
+func (c *Conn) read(s *net.UDPConn) {
+	for b := make([]byte, 64<<10); ; {
+		n, from, err := s.ReadFromUDPAddrPort(b)
+		switch {
+		case errors.Is(err, net.ErrClosed):
+			return
+		case err != nil:
+			continue
 		}
 		c.routing.RLock()
 		to := c.routes[unmapped(from)]
 		c.routing.RUnlock()
-		if to == nil || !to.Take(b[:n]) {
-			return n, from, nil
+		if to != nil && to.Take(b[:n]) {
+			continue
+		}
+		select {
+		case c.rest <- datagram{bytes.Clone(b[:n]), from}:
+		case <-c.ended:
+			return
 		}
 	}
+}
+
+// ReadFromAddrPort reads the next datagram that has no taker, or that its taker leaves.
+func (c *Conn) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
+	select {
+	case d := <-c.rest:
+		return copy(b, d.data), d.from, nil
+	case <-c.ended:
+		return 0, netip.AddrPort{}, net.ErrClosed
+	}
+}
+
+// SetReadDeadline and SetDeadline are not there: what reads are goroutines of the Conn's own.
+func (c *Conn) SetReadDeadline(time.Time) error { return errors.ErrUnsupported }
+func (c *Conn) SetDeadline(time.Time) error     { return errors.ErrUnsupported }
+
+// ReadFrom is ReadFromAddrPort for who wants a net.Addr.
+func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
+	n, from, err := c.ReadFromAddrPort(b)
+	if err != nil {
+		return n, nil, err
+	}
+	return n, net.UDPAddrFromAddrPort(from), nil
 }
 
 // WriteToAddrPort sends a datagram: an RTP packet with the next Flush, or after hold; others at once. It does

@@ -11,15 +11,24 @@ import (
 	"pgregory.net/rapid"
 )
 
-func socket(t testing.TB) *Conn {
+func socket(t testing.TB) *Conn { return sockets(t, 1) }
+
+func sockets(t testing.TB, n int) *Conn {
 	t.Helper()
-	c, err := Listen(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	c, err := Listen(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, n)
 	if err != nil {
 		t.Fatal(err)
 	}
 	_ = c.SetReadBuffer(4 << 20)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
+}
+
+// within fails where no datagram comes for five seconds.
+func (c *Conn) within(b []byte) (int, netip.AddrPort, error) {
+	late := time.AfterFunc(5*time.Second, func() { _ = c.Close() })
+	defer late.Stop()
+	return c.ReadFromAddrPort(b)
 }
 
 func at(c *Conn) netip.AddrPort { return c.LocalAddr().(*net.UDPAddr).AddrPort() }
@@ -56,8 +65,7 @@ func TestEverybodyGetsHisPackets(t *testing.T) {
 		buf := make([]byte, 2000)
 		for i, r := range receivers {
 			for _, w := range want[i] {
-				_ = r.SetReadDeadline(time.Now().Add(5 * time.Second))
-				n, from, err := r.ReadFromAddrPort(buf)
+				n, from, err := r.within(buf)
 				if err != nil || from != at(out) || n != w&0xffff || int(binary.BigEndian.Uint32(buf[2:])) != w>>16 {
 					t.Fatalf("receiver %d: %d bytes, number %d, %v; want %d of %d", i, n, binary.BigEndian.Uint32(buf[2:]), err, w>>16, w&0xffff)
 				}
@@ -72,8 +80,7 @@ func TestEverybodyGetsHisPackets(t *testing.T) {
 func TestWhatIsNotFlushedLeavesByItself(t *testing.T) {
 	out, in := socket(t), socket(t)
 	_, _ = out.WriteToAddrPort(rtp(100, 1), at(in))
-	_ = in.SetReadDeadline(time.Now().Add(5 * time.Second))
-	if n, _, err := in.ReadFromAddrPort(make([]byte, 200)); n != 100 || err != nil {
+	if n, _, err := in.within(make([]byte, 200)); n != 100 || err != nil {
 		t.Fatal(n, err)
 	}
 }
@@ -93,8 +100,7 @@ func TestManySendersAtOnce(t *testing.T) {
 	last := map[int]int{}
 	buf := make([]byte, 200)
 	for n := range senders * each {
-		_ = in.SetReadDeadline(time.Now().Add(5 * time.Second))
-		if _, _, err := in.ReadFromAddrPort(buf); err != nil {
+		if _, _, err := in.within(buf); err != nil {
 			t.Fatalf("after %d: %v", n, err)
 		}
 		seq := int(binary.BigEndian.Uint32(buf[2:]))
@@ -128,8 +134,7 @@ func TestAnUnreachableReceiver(t *testing.T) {
 		_, _ = out.WriteToAddrPort(rtp(100, 7), gone)
 		_, _ = out.WriteToAddrPort(rtp(100, uint32(i)), at(in))
 		out.Flush()
-		_ = in.SetReadDeadline(time.Now().Add(5 * time.Second))
-		if _, _, err := in.ReadFromAddrPort(make([]byte, 200)); err != nil {
+		if _, _, err := in.within(make([]byte, 200)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -140,11 +145,15 @@ func BenchmarkFrame(b *testing.B) {
 	out := socket(b)
 	var to []netip.AddrPort
 	for range 8 {
-		r := socket(b)
-		to = append(to, at(r))
+		r, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer r.Close()
+		to = append(to, r.LocalAddr().(*net.UDPAddr).AddrPort())
 		go func() {
 			for buf := make([]byte, 2000); ; {
-				if _, _, err := r.ReadFromAddrPort(buf); err != nil {
+				if _, _, err := r.ReadFromUDPAddrPort(buf); err != nil {
 					return
 				}
 			}
@@ -168,4 +177,65 @@ func BenchmarkFrame(b *testing.B) {
 		send()
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*80), "ns/packet")
+}
+
+// takes is a Taker that counts, and leaves every tenth.
+type takes struct {
+	mu   sync.Mutex
+	seqs []uint32
+}
+
+func (k *takes) Take(b []byte) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.seqs = append(k.seqs, binary.BigEndian.Uint32(b[2:]))
+	return len(k.seqs)%10 != 0
+}
+
+// What comes from a far end goes to its taker, in order, whichever of the sockets it comes on, and what is left goes on;
+// the sockets share an address with nobody else.
+func TestTakers(t *testing.T) {
+	c := sockets(t, 4)
+	if other, err := net.ListenUDP("udp", c.LocalAddr().(*net.UDPAddr)); err == nil {
+		_ = other.Close()
+		t.Error("another program could take the address")
+	}
+	if _, err := Listen(c.LocalAddr().(*net.UDPAddr), 4); err == nil {
+		t.Error("another relay could take the address")
+	}
+	const far, each = 16, 50
+	var takers [far]takes
+	for i := range takers {
+		s := socket(t)
+		c.Route(at(s), &takers[i])
+		for seq := range each {
+			if _, err := s.UDPConn.WriteToUDPAddrPort(rtp(100, uint32(seq)), at(c)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		defer c.Unroute(at(s), &takers[i])
+	}
+	for range far * each / 10 {
+		if _, _, err := c.within(make([]byte, 200)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range takers {
+		takers[i].mu.Lock()
+		for k, seq := range takers[i].seqs {
+			if seq != uint32(k) {
+				t.Fatalf("far end %d: number %d came as number %d", i, seq, k)
+			}
+		}
+		takers[i].mu.Unlock()
+	}
+	s := socket(t)
+	c.Route(at(s), &takers[0])
+	c.Unroute(at(s), &takers[1]) // not its
+	c.Unroute(at(s), &takers[0])
+	before := len(takers[0].seqs)
+	_, _ = s.UDPConn.WriteToUDPAddrPort(rtp(100, 1), at(c))
+	if _, _, err := c.within(make([]byte, 200)); err != nil || len(takers[0].seqs) != before {
+		t.Errorf("an unrouted datagram was taken, %v", err)
+	}
 }
