@@ -101,6 +101,7 @@ type Client struct {
 	changed chan struct{}            // closed and replaced when state changes
 	session *session                 // the one that callbacks are taken from
 	shown   map[[2]string]wire.Shown // by participant and track: how large pictures are shown
+	lower   map[[2]string]bool       // tracks of which less comes than all
 	relays  relays
 
 	stateMu, logMu, poseMu, pointerMu sync.Mutex // held during the callbacks
@@ -149,7 +150,7 @@ func newClient(cfg Config) (*Client, error) {
 	if cfg.Instance == "" {
 		cfg.Instance = rand.Text()
 	}
-	c := &Client{cfg: cfg, log: cfg.Logger, base: cfg.Now(), local: map[string]*LocalTrack{}, shown: map[[2]string]wire.Shown{}, state: Connecting,
+	c := &Client{cfg: cfg, log: cfg.Logger, base: cfg.Now(), local: map[string]*LocalTrack{}, shown: map[[2]string]wire.Shown{}, lower: map[[2]string]bool{}, state: Connecting,
 		changed: make(chan struct{}), done: make(chan struct{}), outbox: outbox{max: cfg.MaxOutbox}}
 	for _, t := range cfg.Publish {
 		track, err := newLocalTrack(t)

@@ -27,9 +27,7 @@ func (s *session) handle(m wire.Signal) error {
 	case wire.SignalOffer:
 		return s.answer(m)
 	case wire.SignalRung:
-		if s.c.cfg.OnRung != nil {
-			s.c.cfg.OnRung(Rung{Participant: m.Participant, Name: m.Name, Rung: m.Rung, Text: m.Text})
-		}
+		s.c.rung(Rung{Participant: m.Participant, Name: m.Name, Rung: m.Rung, Text: m.Text})
 	case wire.SignalWanted:
 		s.wanted(m.Names)
 	case wire.SignalError:
@@ -92,6 +90,7 @@ func (s *session) answer(m wire.Signal) error {
 		return err
 	}
 	for _, t := range fresh {
+		s.c.afresh(t)
 		if s.c.cfg.OnTrack != nil {
 			s.c.cfg.OnTrack(t)
 		}
@@ -114,4 +113,27 @@ func (s *session) again() {
 		s.trying.Store(false)
 		s.c.outbox.again(s)
 	})
+}
+
+// rung notes and tells how much of a track comes.
+func (c *Client) rung(r Rung) {
+	key := [2]string{r.Participant, r.Name}
+	c.mu.Lock()
+	if delete(c.lower, key); r.Rung != wire.RungFull {
+		c.lower[key] = true
+	}
+	c.mu.Unlock()
+	if c.cfg.OnRung != nil {
+		c.cfg.OnRung(r)
+	}
+}
+
+// afresh ends what was told of a track in a session that is over: it begins whole.
+func (c *Client) afresh(t *RemoteTrack) {
+	c.mu.Lock()
+	lower := c.lower[[2]string{t.Participant, t.Name}]
+	c.mu.Unlock()
+	if lower {
+		c.rung(Rung{Participant: t.Participant, Name: t.Name, Rung: wire.RungFull, Text: "The picture is live again."})
+	}
 }
