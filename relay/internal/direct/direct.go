@@ -35,7 +35,11 @@ const (
 	Foreign Verdict = iota // it is not from this far end, as far as can be told: for pion
 	Known                  // it is, and is for pion too
 	Taken                  // it is, and pion needs not see it
+	Forged                 // it says that it is, and is not, or comes twice: it is let go
 )
+
+// done says that pion is not to see the datagram.
+func (v Verdict) done() bool { return v == Taken || v == Forged }
 
 // Tap lies between one PeerConnection and the sockets. Its methods may be called from any goroutine.
 type Tap struct {
@@ -114,7 +118,7 @@ func (t *Tap) Close() {
 
 // Take is called by the sockets with each datagram that comes along a route, and says whether that was all.
 func (t *Tap) Take(datagram []byte) (done bool) {
-	return t.open.Load() && IsMedia(datagram) && t.take(datagram) == Taken
+	return t.open.Load() && IsMedia(datagram) && t.take(datagram).done()
 }
 
 // route lets packets from an address come straight from the socket. What came from there was of the far end.

@@ -102,10 +102,10 @@ func (c *tappedUDP) ReadFromAddrPort(b []byte) (int, netip.AddrPort, error) {
 			return n, from, nil
 		}
 		v := c.tap.take(b[:n])
-		if v != Foreign && c.socket != nil {
+		if (v == Known || v == Taken) && c.socket != nil {
 			c.tap.route(from, c.socket)
 		}
-		if v != Taken {
+		if !v.done() {
 			return n, from, nil
 		}
 	}

@@ -23,7 +23,7 @@ func (l *link) intercept(datagram []byte) direct.Verdict {
 	n, err := l.tap.OpenRTP(p.buffer[:0], datagram)
 	switch {
 	case u != nil && err != nil && (again || u.isDirect()):
-		return direct.Taken // forged, or comes twice; pion would take it for new
+		return direct.Forged // pion would take what comes twice for new
 	case err != nil:
 		return direct.Foreign
 	case u == nil:
