@@ -4,6 +4,7 @@
 const rungs = {
   "full": ["good", "gets the whole picture"],
   "small": ["good", "gets a smaller picture: the link does not bear the whole"],
+  "fewer": ["good", "gets fewer pictures a second: the link does not bear all"],
   "key-frames": ["warn", "gets still pictures only: the link is narrow"],
   "stills": ["bad", "gets a still picture now and then: the link is very narrow"],
   "off": ["bad", "gets sound and marks only: the link is very narrow"],

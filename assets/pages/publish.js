@@ -1,6 +1,7 @@
 "use strict";
 // Sends this device's camera and microphone by WHIP. ?codec=video/VP9 chooses the codec; ?layers=1 sends the picture
-// in one size only, as AV1 and VP9 are: the others go out whole, at half and at a quarter of the size.
+// in one size only, as AV1 and VP9 are: the others go out whole, at half and at a quarter of the size. Each has two temporal
+// layers, so that half of the pictures can be left out for who has a narrow link; ?temporal=L1T3 has three.
 const token = location.hash.slice(1);
 const query = new URLSearchParams(location.search);
 const state = document.getElementById("state");
@@ -8,8 +9,10 @@ const say = text => { state.textContent = text; };
 let session;
 
 function sizes(codec) {
-  if (query.get("layers") === "1" || /VP9|AV1/.test(codec)) return undefined;
-  return [{rid: "f"}, {rid: "h", scaleResolutionDownBy: 2}, {rid: "q", scaleResolutionDownBy: 4}];
+  const scalabilityMode = query.get("temporal") || "L1T2";
+  if (query.get("layers") === "1" || /VP9|AV1/.test(codec)) return [{scalabilityMode}];
+  return [{rid: "f", scalabilityMode}, {rid: "h", scaleResolutionDownBy: 2, scalabilityMode},
+    {rid: "q", scaleResolutionDownBy: 4, scalabilityMode}];
 }
 
 async function begin() {

@@ -64,6 +64,7 @@ const (
 const (
 	RungFull      = "full"
 	RungSmall     = "small"      // a smaller picture, where its publisher sends several
+	RungFewer     = "fewer"      // fewer pictures a second, where the codec has temporal layers
 	RungKeyFrames = "key-frames" // a still picture every few seconds
 	RungStills    = "stills"     // the same over the data channel, as slowly as the link is
 	RungOff       = "off"        // sound and marks alone

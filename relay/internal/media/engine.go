@@ -69,6 +69,9 @@ func NewRelayAPI(settings webrtc.SettingEngine) (*webrtc.API, error) {
 	if err := webrtc.ConfigureSimulcastExtensionHeaders(engine); err != nil {
 		return nil, err
 	}
+	if err := engine.RegisterHeaderExtension(webrtc.RTPHeaderExtensionCapability{URI: DependencyURI}, webrtc.RTPCodecTypeVideo); err != nil {
+		return nil, err
+	}
 	settings.SetSRTPProtectionProfiles(dtls.SRTP_AEAD_AES_128_GCM, dtls.SRTP_AEAD_AES_256_GCM, dtls.SRTP_AES128_CM_HMAC_SHA1_80)
 	return api(engine, &interceptor.Registry{}, settings), nil
 }

@@ -189,6 +189,9 @@ func FuzzAssembler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, which byte, first, second []byte, marker bool) {
 		codec := []string{H264, VP8, VP9, AV1, Opus}[int(which)%5]
 		Width(codec, first)
+		Temporal(codec, first)
+		ShiftVP8(bytes.Clone(first), 3)
+		(&Dependencies{}).Temporal(first)
 		a := NewAssembler(codec, 1)
 		for i, payload := range [][]byte{first, second, first} {
 			a.Push(&rtp.Packet{Header: rtp.Header{Timestamp: uint32(i), Marker: marker}, Payload: payload}, 0, func(u Unit) {

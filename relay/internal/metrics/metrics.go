@@ -82,7 +82,7 @@ func (c collector) Collect(out chan<- prometheus.Metric) {
 	all := c.source.Rooms()
 	out <- prometheus.MustNewConstMetric(rooms, prometheus.GaugeValue, float64(len(all)))
 	for _, r := range all {
-		roles, shown := map[string]int{}, map[string]int{wire.RungFull: 0, wire.RungSmall: 0, wire.RungKeyFrames: 0, wire.RungStills: 0, wire.RungOff: 0}
+		roles, shown := map[string]int{}, map[string]int{wire.RungFull: 0, wire.RungSmall: 0, wire.RungFewer: 0, wire.RungKeyFrames: 0, wire.RungStills: 0, wire.RungOff: 0}
 		for _, p := range r.Participants {
 			roles[p.Role]++
 			counter(failed, p.DroppedPackets, r.Room, p.ID)

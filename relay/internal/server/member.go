@@ -99,6 +99,7 @@ func (c *conn) rung(u *sfu.Up, rung string) {
 	text := map[string]string{
 		wire.RungFull:      "The picture is live again.",
 		wire.RungSmall:     "Your connection is slow: a smaller picture.",
+		wire.RungFewer:     "Your connection is slow: fewer pictures a second.",
 		wire.RungKeyFrames: "Your connection is slow: a still picture every few seconds. Sound and marks go on.",
 		wire.RungStills:    "Your connection is very slow: a still picture now and then. Sound and marks go on.",
 		wire.RungOff:       "Your connection is too slow for pictures: sound and marks go on.",

@@ -40,6 +40,7 @@ type Down struct {
 	kept    history
 	rtt     time.Duration
 
+	thin    thin   // which temporal layers are sent
 	rung    string // wire.RungFull and below; see ladder.go
 	bears   string // the one that the link bears; rung may be lower, as the receiver wishes
 	settled time.Time
@@ -54,6 +55,7 @@ type Down struct {
 	header  rtp.Header // reused for every packet
 	number  [2]byte    // its transport-wide number
 	again   []byte     // a retransmission's payload
+	changed []byte     // a payload with another picture ID
 	rtx     uint16     // its sequence number
 	packets uint32
 	octets  uint32
@@ -103,7 +105,7 @@ type bound struct {
 type payload struct{ media, rtx uint8 }
 
 func newDown(codec string, kind webrtc.RTPCodecType, id string, l *link) *Down {
-	return &Down{codec: codec, kind: kind, id: id, link: l, rung: wire.RungFull, bears: wire.RungFull}
+	return &Down{codec: codec, kind: kind, id: id, link: l, rung: wire.RungFull, bears: wire.RungFull, thin: thin{most: everyLayer, now: everyLayer}}
 }
 
 // attach begins to carry a track: with the frames since its last key frame where the up track has them,
@@ -216,6 +218,9 @@ func (d *Down) write(p *Packet) outcome {
 		d.layer.RequestKey()
 		return notSent
 	}
+	if !d.waiting && d.thin.leaves(p, d.out.isLate(p.Header.SequenceNumber)) {
+		return d.leave(p)
+	}
 	return d.forward(p, p.Header.Timestamp, p.Arrived)
 }
 
@@ -241,15 +246,19 @@ func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) outcome {
 	*h = rtp.Header{Version: 2, Marker: p.Header.Marker, PayloadType: b.payloads[d.up.Codec].media, SequenceNumber: seq,
 		Timestamp: ts, SSRC: b.ssrc, Extensions: h.Extensions[:0]}
 	number := d.extend(h, p)
+	back := uint16(0)
+	if d.up.Codec == media.VP8 {
+		back = d.out.framesBefore(p.Header.SequenceNumber)
+	}
 	became := wasSent
-	if _, err := b.out.WriteRTP(h, p.Payload); err != nil {
+	if _, err := b.out.WriteRTP(h, d.payload(p, back)); err != nil {
 		became = notWritten
 	}
 	d.cut = !p.Header.Marker
 	d.packets++
 	d.octets += uint32(len(p.Payload))
 	if d.kind == webrtc.RTPCodecTypeVideo {
-		d.kept.add(sent{packet: p, up: d.up, timestamp: ts, seq: seq, transport: number})
+		d.kept.add(sent{packet: p, up: d.up, timestamp: ts, seq: seq, transport: number, back: back})
 	}
 	return became
 }
@@ -307,13 +316,13 @@ func (d *Down) resend(seqs []uint16) {
 		if b.rtx == 0 || pt.rtx == 0 {
 			// Under the old numbers, all of them: what is encrypted under one number must not differ.
 			d.extendAs(h, s.packet, s.transport)
-			d.sentAgain(b.out.WriteRTP(h, s.packet.Payload))
+			d.sentAgain(b.out.WriteRTP(h, d.payload(s.packet, s.back)))
 			continue
 		}
 		h.PayloadType, h.SSRC, h.SequenceNumber = pt.rtx, b.rtx, d.rtx
 		d.rtx++
 		d.extend(h, s.packet)
-		d.again = append(binary.BigEndian.AppendUint16(d.again[:0], s.seq), s.packet.Payload...)
+		d.again = append(binary.BigEndian.AppendUint16(d.again[:0], s.seq), d.payload(s.packet, s.back)...)
 		d.sentAgain(b.out.WriteRTP(h, d.again))
 	}
 	d.link.resent.Add(int64(len(seqs)))

@@ -18,6 +18,7 @@ type sent struct {
 	timestamp uint32
 	seq       uint16
 	transport uint16 // transport-wide number
+	back      uint16 // by how much its picture ID is lowered
 	again     time.Time
 	times     int
 }

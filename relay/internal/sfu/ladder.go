@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"sightline/relay/internal/auth"
+	"sightline/relay/internal/media"
 	"sightline/relay/wire"
 )
 
@@ -99,7 +100,7 @@ func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
 		return 0, 0
 	}
 	useful := d.wish.useful(choices)
-	rung, pick := wire.RungOff, (*Up)(nil)
+	rung, pick, most := wire.RungOff, (*Up)(nil), d.thin.most
 	switch {
 	case rest >= keyFloor && d.rung != wire.RungStills, rest >= 1.5*keyFloor, rest >= keyFloor/1.5 && d.rung == wire.RungKeyFrames:
 		rung = wire.RungKeyFrames
@@ -111,10 +112,19 @@ func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
 		if moving(d.rung) && (c == d.layer || c == d.next) {
 			margin = keepUp
 		}
-		if c.bits()*margin <= rest {
+		all := margin
+		if d.thin.most < everyLayer {
+			all = stepUp
+		}
+		if c.bits()*all <= rest {
 			if rung, pick = wire.RungFull, c; i > 0 {
 				rung = wire.RungSmall
 			}
+			most = everyLayer
+			break
+		}
+		if layer, ok := d.fewer(c, rest, margin); ok {
+			rung, pick, most = wire.RungFewer, c, layer
 			break
 		}
 	}
@@ -123,7 +133,9 @@ func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
 	}
 	d.budget = keyShare * rest
 	if now.Sub(d.settled) >= settleTime {
-		d.choose(pick, now)
+		if d.choose(pick, now); most != d.thin.most {
+			d.thin.most, d.settled = most, now
+		}
 		d.say(rung)
 		if rung = lower(rung, d.wish.most); rung != d.rung {
 			d.move(rung, now)
@@ -132,6 +144,8 @@ func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
 	switch {
 	case d.rung == wire.RungOff && d.wish.most == wire.RungOff:
 		return 0, 0
+	case moving(d.rung) && d.layer != nil && d.thin.most < everyLayer:
+		return d.layer.meter.upTo(d.thin.most), useful[0].bits()
 	case moving(d.rung) && d.layer != nil:
 		return d.layer.bits(), useful[0].bits()
 	case d.wish.most != "":
@@ -139,6 +153,22 @@ func (d *Down) settle(rest float64, now time.Time) (takes, wants float64) {
 	}
 	return d.budget, useful[0].bits()
 }
+
+// fewer returns the highest temporal layer up to which so many bits per second bear a stream, where it has several and it
+// is known what each takes.
+func (d *Down) fewer(c *Up, rest, margin float64) (most uint8, ok bool) {
+	all := c.meter.rate()
+	for layer := uint8(media.MaxTemporal - 1); layer > 0; layer-- {
+		bits := c.meter.upTo(layer - 1)
+		if bits > 0 && bits < leastSaving*all && bits*margin <= rest {
+			return layer - 1, true
+		}
+	}
+	return 0, false
+}
+
+// leastSaving is what leaving out a layer must save to be worth it: a stream may have a frame of it now and then.
+const leastSaving = 0.9
 
 // say tells of the rung that the link bears, where that has changed: what the receiver itself does not want is no news
 // to it. The caller holds mu.
@@ -164,7 +194,9 @@ func (d *Down) choose(pick *Up, now time.Time) {
 }
 
 // moving says whether a moving picture is sent on a rung.
-func moving(rung string) bool { return rung == wire.RungFull || rung == wire.RungSmall }
+func moving(rung string) bool {
+	return rung == wire.RungFull || rung == wire.RungSmall || rung == wire.RungFewer
+}
 
 // move changes the rung. The caller holds mu.
 func (d *Down) move(rung string, now time.Time) {

@@ -22,7 +22,9 @@ type Packet struct {
 	// Capture is the frame's abs-capture-time, as it goes on the wire.
 	Capture [wire.AbsCaptureTimeSize]byte
 	Arrived time.Time
-	Key     bool // a key frame begins here
+	Key     bool  // a key frame begins here
+	layer   uint8 // the temporal layer; those below do not need it
+	up      bool  // the layer can be gone up to from here on
 	from    *Up
 	size    int // of what was read
 
@@ -58,7 +60,7 @@ func (p *Packet) copy(q *Packet) error {
 	p.Header.Extensions = p.Header.Extensions[:0]
 	copy(p.buffer[:q.size], q.buffer[:q.size])
 	err := p.parse(q.size)
-	p.Capture, p.Arrived, p.Key, p.marks, p.has = q.Capture, q.Arrived, q.Key, q.marks, q.has
+	p.Capture, p.Arrived, p.Key, p.layer, p.up, p.marks, p.has = q.Capture, q.Arrived, q.Key, q.layer, q.up, q.marks, q.has
 	return err
 }
 
@@ -81,6 +83,6 @@ func NewPool() *Pool { return &Pool{sync.Pool{New: func() any { return new(Packe
 func (p *Pool) get() *Packet {
 	packet := p.pool.Get().(*Packet)
 	packet.refs.Store(1)
-	packet.Key, packet.has = false, [2]bool{}
+	packet.Key, packet.layer, packet.up, packet.has = false, 0, false, [2]bool{}
 	return packet
 }

@@ -32,6 +32,7 @@ type Up struct {
 
 	capture, transport uint8 // the numbers of the header extensions; 0: not negotiated
 	marks              [2]uint8
+	dependency         uint8 // dependency descriptors, which AV1 has
 
 	meter meter
 	voice voice        // of sound
@@ -62,6 +63,7 @@ type Up struct {
 	anchorCapture int64
 	anchorRTP     uint32
 	anchored      bool
+	dependencies  media.Dependencies
 }
 
 // askPause is the least time between two requests for a key frame.
@@ -71,7 +73,7 @@ func newUp(l *link, remote *webrtc.TrackRemote, extensions []webrtc.RTPHeaderExt
 	id := func(uri string) uint8 { return media.ExtensionID(extensions, uri) }
 	u := &Up{Participant: l.Participant, Role: l.Role, Kind: remote.Kind().String(), Codec: canonicalCodec(remote.Codec().MimeType),
 		ClockRate: max(remote.Codec().ClockRate, 1), Pool: l.Pool, link: l, remote: remote, ssrc: uint32(remote.SSRC()),
-		capture: id(wire.AbsCaptureTimeURI), transport: id(media.TransportCCURI),
+		dependency: id(media.DependencyURI), capture: id(wire.AbsCaptureTimeURI), transport: id(media.TransportCCURI),
 		marks: [2]uint8{id(media.AudioLevelURI), id(media.OrientationURI)}, done: make(chan struct{})}
 	u.tell = func(packets ...rtcp.Packet) { _ = l.pc.WriteRTCP(packets) }
 	u.group.pool, u.received.clock = u.Pool, u.ClockRate
@@ -200,7 +202,13 @@ func (u *Up) forward(p *Packet) {
 	defer u.coming.Unlock()
 	p.Arrived, p.from = u.link.Now(), u
 	u.heard.Store(p.Arrived.UnixMilli())
-	u.meter.add(len(p.Payload)+overhead, p.Arrived)
+	if u.Kind == wire.Video {
+		p.layer, p.up = media.Temporal(u.Codec, p.Payload)
+		if raw := p.Header.GetExtension(u.dependency); u.dependency != 0 && raw != nil {
+			p.layer, p.up = u.dependencies.Temporal(raw), true
+		}
+	}
+	u.meter.add(p.layer, len(p.Payload)+overhead, p.Arrived)
 	if u.note(p); u.Kind == wire.Audio && p.has[0] {
 		u.voice.take(p.marks[0], p.Arrived)
 	}
@@ -247,7 +255,7 @@ func (u *Up) write(p *Packet) {
 
 // show writes a packet that a face takes from its layers.
 func (u *Up) show(p *Packet) {
-	u.meter.add(len(p.Payload)+overhead, p.Arrived)
+	u.meter.add(p.layer, len(p.Payload)+overhead, p.Arrived)
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.write(p)

@@ -72,7 +72,7 @@ func (p *Peer) Show(shown []wire.Shown) {
 const maxWishes = 4 * wire.MaxShown
 
 // rungs are the rungs of the ladder, from the top.
-var rungs = []string{wire.RungFull, wire.RungSmall, wire.RungKeyFrames, wire.RungStills, wire.RungOff}
+var rungs = []string{wire.RungFull, wire.RungSmall, wire.RungFewer, wire.RungKeyFrames, wire.RungStills, wire.RungOff}
 
 // lower returns the lower of two rungs; an empty one is above all.
 func lower(a, b string) string {
