@@ -15,6 +15,14 @@ function sizes(codec) {
     {rid: "q", scaleResolutionDownBy: 4, scalabilityMode}];
 }
 
+// describe has the browser say what each frame needs: of AV1 the relay cannot read it from the picture.
+function describe(t) {
+  if (!t.setHeaderExtensionsToNegotiate) return;
+  const all = t.getHeaderExtensionsToNegotiate();
+  for (const e of all) if (e.uri.includes("dependency-descriptor")) e.direction = "sendrecv";
+  t.setHeaderExtensionsToNegotiate(all);
+}
+
 async function begin() {
   const grant = grantOf(token);
   document.getElementById("room").textContent = `${grant.room}: ${grant.name}`;
@@ -26,7 +34,10 @@ async function begin() {
     for (const track of media.getTracks()) {
       const t = pc.addTransceiver(track, {direction: "sendonly", streams: [media],
         sendEncodings: track.kind === "video" ? sizes(query.get("codec")) : undefined});
-      if (track.kind === "video") prefer(t, query.get("codec"));
+      if (track.kind === "video") {
+        prefer(t, query.get("codec"));
+        describe(t);
+      }
     }
     session = new Session(`${location.origin}/whip/${grant.room}`, token, pc, say);
     return session;

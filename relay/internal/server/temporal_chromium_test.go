@@ -11,9 +11,10 @@ import (
 )
 
 // Chromium sends temporal layers; who has a link that does not bear all of them gets fewer pictures a second, which
-// Chromium plays on without a stop, and all again when the link is wide.
+// Chromium plays on without a stop, and all again when the link is wide. VP8 says the layers in its packets, as VP9 and
+// H.264 do; AV1 in a header extension.
 func TestChromiumGetsFewerPicturesASecond(t *testing.T) {
-	for _, codec := range []string{"video/VP8", "video/VP9", "video/AV1", "video/H264"} {
+	for _, codec := range []string{"video/VP8", "video/AV1"} {
 		t.Run(strings.TrimPrefix(codec, "video/"), func(t *testing.T) {
 			open := browser(t)
 			network := relaytest.NewNetwork(t)

@@ -204,7 +204,7 @@ func (u *Up) forward(p *Packet) {
 	u.heard.Store(p.Arrived.UnixMilli())
 	if u.Kind == wire.Video {
 		p.layer, p.up = media.Temporal(u.Codec, p.Payload)
-		if raw := p.Header.GetExtension(u.dependency); u.dependency != 0 && raw != nil {
+		if raw := p.Header.GetExtension(u.dependency); u.dependency != 0 && raw != nil && u.Codec == media.AV1 {
 			p.layer, p.up = u.dependencies.Temporal(raw), true
 		}
 	}
