@@ -15,7 +15,8 @@ function sizes(codec) {
     {rid: "q", scaleResolutionDownBy: 4, scalabilityMode}];
 }
 
-// describe has the browser say what each frame needs: of AV1 the relay cannot read it from the picture.
+// describe has the browser say what each frame needs: of AV1 the relay cannot read it from the picture. The others say it
+// there, and are left alone.
 function describe(t) {
   if (!t.setHeaderExtensionsToNegotiate) return;
   const all = t.getHeaderExtensionsToNegotiate();
@@ -36,7 +37,7 @@ async function begin() {
         sendEncodings: track.kind === "video" ? sizes(query.get("codec")) : undefined});
       if (track.kind === "video") {
         prefer(t, query.get("codec"));
-        describe(t);
+        if (/AV1/.test(query.get("codec"))) describe(t);
       }
     }
     session = new Session(`${location.origin}/whip/${grant.room}`, token, pc, say);

@@ -47,7 +47,7 @@ func browser(t *testing.T) func(address string) context.Context {
 		if err := chromedp.Do(page); err != nil { // the page lives as long as this call's context
 			t.Fatal(err)
 		}
-		page, late := context.WithTimeout(page, 2*time.Minute)
+		page, late := context.WithTimeout(page, browserTime)
 		t.Cleanup(late)
 		if err := chromedp.Do(page, chromedp.Navigate(address)); err != nil {
 			t.Fatal(err)

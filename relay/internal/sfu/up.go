@@ -204,8 +204,10 @@ func (u *Up) forward(p *Packet) {
 	u.heard.Store(p.Arrived.UnixMilli())
 	if u.Kind == wire.Video {
 		p.layer, p.up = media.Temporal(u.Codec, p.Payload)
-		if raw := p.Header.GetExtension(u.dependency); u.dependency != 0 && raw != nil && u.Codec == media.AV1 {
-			p.layer, p.up = u.dependencies.Temporal(raw), true
+		if raw := p.Header.GetExtension(u.dependency); u.dependency != 0 && raw != nil {
+			if layer := u.dependencies.Temporal(raw); p.layer == 0 { // with it, Chromium leaves the layer out of VP8's payload
+				p.layer, p.up = layer, true
+			}
 		}
 	}
 	u.meter.add(p.layer, len(p.Payload)+overhead, p.Arrived)
