@@ -122,7 +122,7 @@ chaos: deps ## Kill, fill, slow down, crowd, stall and garble: one table (make c
 	@echo "| what | what happens | what is read |"; echo "|---|---|---|"; \
 	{ CGO_ENABLED=0 go test ./relay/client -run "$(CHAOS_CLIENT)" -timeout 10m -v; \
 	CGO_ENABLED=0 go test ./relay/internal/server -run "$(CHAOS_SERVER)" -joins 1000 -timeout 20m -v; } | \
-	grep -aE "^ *[a-z_]+\.go:|^ *(--- FAIL|FAIL|ok)" | grep -aE "\| .* \||FAIL|ok" | sed "s/^ *[a-z_]*\.go:[0-9]*: //"
+	grep -aE "^ *[a-z_]+\.go:.*\| .* \||^ *--- FAIL|^(FAIL|ok)" | grep -av level= | sed "s/^ *[a-z_]*\.go:[0-9]*: //"
 
 s3: ## Build a real S3 server into .cache/bin, for the tests of the store of recordings
 	GOFLAGS= GOBIN=$(CURDIR)/.cache/bin go install $(VERSITYGW)

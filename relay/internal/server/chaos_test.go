@@ -137,7 +137,7 @@ func (o *onlooker) undisturbed(t *testing.T) time.Duration {
 	return longest
 }
 
-// A participant's process is killed. The room hears within seconds that he is lost, and nobody else notices.
+// A participant's process is killed. The room hears that he is lost when he has had time to come back, and nobody else notices.
 func TestPublisherIsKilled(t *testing.T) {
 	p := relaytest.StartProcess(t, t.TempDir(), "127.0.0.1:0")
 	a := p.Authority(t)
@@ -158,7 +158,7 @@ func TestPublisherIsKilled(t *testing.T) {
 	time.Sleep(time.Second)
 	killed := time.Now()
 	kill()
-	relaytest.Eventually(t, "the room hears that she is lost", func() bool { return !named().Online && named().Reason == "lost" })
+	relaytest.Within(t, time.Minute, "the room hears that she is lost", func() bool { return !named().Online && named().Reason == "lost" })
 	took := time.Since(killed)
 	longest := o.undisturbed(t)
 	row(t, "a publisher: kill -9", fmt.Sprintf("lost to the room after %.1f s; others' pictures at most %.2f s apart", took.Seconds(), longest.Seconds()), "is lost")
