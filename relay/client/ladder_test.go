@@ -238,9 +238,9 @@ func TestLossIsMadeGood(t *testing.T) {
 	t.Parallel()
 	c := newCall(t, 1_000_000)
 	delay := 20 * time.Millisecond
-	two := c.spoil(trouble{name: "2 % loss", down: relaytest.Link{Loss: 0.02, Delay: delay}, lasts: 4 * time.Second, frozen: 0.25, whole: true})
-	ten := c.spoil(trouble{name: "10 % loss", down: relaytest.Link{Loss: 0.1, Delay: delay}, lasts: 4 * time.Second, frozen: 0.4, whole: true})
-	thirty := c.spoil(trouble{name: "30 % loss", down: relaytest.Link{Loss: 0.3, Delay: delay}, lasts: 4 * time.Second, frozen: 0.75})
+	two := c.spoil(trouble{name: "2 % loss", down: relaytest.Link{Loss: 0.02, Delay: delay}, lasts: 3 * time.Second, frozen: 0.25, whole: true})
+	ten := c.spoil(trouble{name: "10 % loss", down: relaytest.Link{Loss: 0.1, Delay: delay}, lasts: 3 * time.Second, frozen: 0.4, whole: true})
+	thirty := c.spoil(trouble{name: "30 % loss", down: relaytest.Link{Loss: 0.3, Delay: delay}, lasts: 3 * time.Second, frozen: 0.75})
 	c.heal(thirty)
 	c.marked(two, ten, thirty)
 }
@@ -265,16 +265,16 @@ func TestALongWayIsOnlyLong(t *testing.T) {
 func TestANarrowLinkGoesDownTheLadder(t *testing.T) {
 	t.Parallel()
 	c := newCall(t, 2_000_000)
-	wide := c.spoil(trouble{name: "4 Mbit/s", down: relaytest.Link{Bits: 4_000_000}, lasts: 4 * time.Second, frozen: 0.5})
+	wide := c.spoil(trouble{name: "4 Mbit/s", down: relaytest.Link{Bits: 4_000_000}, lasts: 3 * time.Second, frozen: 0.5})
 	c.reaches("the whole picture at 4 Mbit/s", true)
 	narrow := relaytest.Link{Bits: 400_000, Delay: 50 * time.Millisecond}
 	c.network.Shape(narrow)
 	c.reaches("a lower rung at 400 kbit/s", false)
 	since := time.Now()
-	less := c.spoil(trouble{name: "400 kbit/s", down: narrow, lasts: 8 * time.Second, pictures: 11}) // a try of all now and then is seen for a moment
+	less := c.spoil(trouble{name: "400 kbit/s", down: narrow, lasts: 5 * time.Second, pictures: 15}) // a try of all now and then is seen for a moment
 	relaytest.Within(t, time.Minute, "still pictures at 400 kbit/s", func() bool { return c.poor.count(since) > 0 })
 	least := c.spoil(trouble{name: "150 kbit/s, 10 % loss, 1 s", down: relaytest.Link{Bits: 150_000, Loss: 0.1, Delay: time.Second},
-		lasts: 10 * time.Second, pictures: 6})
+		lasts: 6 * time.Second, pictures: 8})
 	c.heal(least)
 	c.marked(wide, less, least)
 	for _, r := range c.poor.rungs {
@@ -307,7 +307,7 @@ func TestAVeryNarrowLinkGetsStills(t *testing.T) {
 		stills += len(c.poor.shown) - began
 		return stills >= 3
 	})
-	least := c.spoil(trouble{name: "80 kbit/s, 10 % loss", down: narrow, lasts: 6 * time.Second})
+	least := c.spoil(trouble{name: "80 kbit/s, 10 % loss", down: narrow, lasts: 4 * time.Second})
 	c.heal(least)
 	c.marked(least)
 	for _, r := range c.poor.rungs {

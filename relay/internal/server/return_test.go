@@ -88,10 +88,12 @@ func TestWhatIsSaidOutlivesTheSocket(t *testing.T) {
 		t.Fatalf("welcome %+v", welcome)
 	}
 	c.say(first, `{"type":"publish","n":1}`)
-	relaytest.Eventually(t, "the room has one", func() bool { return len(s.Rooms()) == 1 && len(s.Rooms()[0].Participants) == 1 })
+	if m := c.hear(first); m.Type != wire.SignalOffer || m.N != 2 {
+		t.Fatalf("after publish: %s, number %d", m.Type, m.N)
+	}
 
 	c.resume = welcome.Session + " 1"
-	second, resumed := c.call() // the offer was not read
+	second, resumed := c.call() // as if the offer had been lost
 	if resumed.Type != wire.SignalResumed || resumed.Heard != 1 || resumed.N != 0 {
 		t.Fatalf("resumed %+v", resumed)
 	}
