@@ -29,6 +29,12 @@ const (
 	// placed where its face looks the same, and that is claimed; at 0.02 already, 5 % fewer marks are held over the
 	// table of bench-vision, and 0.5 % fewer are wrong.
 	moving = 0.01
+	// beside is the probability that what is right beside the spot is not of its surface, where an edge of the picture
+	// passes there: an edge belongs to the nearer of two surfaces, and the spot may be on the other. The part of the patch
+	// that looks like the spot is heard by itself then. On four simulated plants, of marks within six pixels of something
+	// nearer, 61 % are held with it and 55 % without, and 10 % instead of 21 % of those shown are wrong; of marks on that
+	// nearer thing 86 % are held instead of 89 %.
+	beside = 0.3
 	// kept is the share of its probability that a maximum found before keeps, and aged what its variance is multiplied
 	// by: the views of then and now have the poses of one map, and many of their pictures in common. From 0.7 to 0.9, 1 % more are
 	// held on ten simulated plants than without, on seven others that nothing was chosen on 3 %.
@@ -100,59 +106,80 @@ func (r *Rangefinder) Depth(s Spot) (Depth, bool) {
 	return w.conclude(grid, step, gain)
 }
 
-// hypothesis is a surface and the logarithm of what speaks for it.
+// hypothesis is a surface and the logarithm of what speaks for it; own is of the part of the patch that looks like the spot.
 type hypothesis struct {
 	mapping.Surface
-	log float64
+	log, own float64
 }
 
 // looks sums what the better half of the views says of a depth: seen from one side a spot is often hidden behind
 // what stands before it, and all views from there would speak against the truth.
 func (p *patch) looks(targets []target, prior prior, inv float64) hypothesis {
 	h := hypothesis{Surface: mapping.Surface{Inv: inv, Slope: prior.slope(inv)}}
-	var buf [16]float64
-	costs := buf[:0]
+	var buf [2][16]float64
+	all, own := buf[0][:0], buf[1][:0]
 	for i := range targets {
-		e, ok := p.against(&targets[i], h.Surface)
+		a, o, ok := p.against(&targets[i], h.Surface)
 		if !ok {
-			e = most // half of the worst: a view that does not see it says little
+			a, o = most, most // half of the worst: a view that does not see it says little
 		}
-		costs = append(costs, e)
+		all, own = append(all, a), append(own, o)
 	}
+	h.log, h.own = -betterHalf(all), -betterHalf(own)
+	return h
+}
+
+// betterHalf sums the lower half of what the views say against a depth.
+func betterHalf(costs []float64) (sum float64) {
 	slices.Sort(costs)
 	for _, e := range costs[:(len(costs)+1)/2] {
-		h.log -= e
+		sum += e
 	}
-	return h
+	return sum
 }
 
 // witnesses are those that are heard of a depth: the patch, the prior, which has the window, and what was found before. Each
 // may be astray: the window where depths in it change too much, the patch where what it shows moves, like the needle of a gauge.
 type witnesses struct {
-	patch   *patch
-	targets []target
-	prior   prior
-	top     float64 // the best that the patch says
-	area    float64 // below the exponential of what it says, relative to top
-	span    float64
+	patch    *patch
+	targets  []target
+	prior    prior
+	all, own scale // of what the patch says, and the part of it that looks like the spot
+	beside   float64
+	span     float64
 }
 
+// scale makes a density of what a patch says: top is the best that it says, area that below the exponential of all, relative
+// to top.
+type scale struct{ top, area float64 }
+
+func newScale(grid []hypothesis, step float64, of func(hypothesis) float64) scale {
+	e := scale{top: math.Inf(-1)}
+	for _, h := range grid {
+		e.top = math.Max(e.top, of(h))
+	}
+	for _, h := range grid {
+		e.area += step * math.Exp(of(h)-e.top)
+	}
+	return e
+}
+
+func (e scale) density(log float64) float64 { return math.Exp(log-e.top) / e.area }
+
 func newWitnesses(p *patch, targets []target, prior prior, grid []hypothesis, step float64) *witnesses {
-	w := &witnesses{patch: p, targets: targets, prior: prior, top: math.Inf(-1)}
+	prior.before.Weight *= 1 - p.edge // an edge that misled before does so again
+	w := &witnesses{patch: p, targets: targets, prior: prior, beside: beside * p.edge}
 	lo, hi := prior.span()
 	w.span = hi - lo
-	for _, h := range grid {
-		w.top = math.Max(w.top, h.log)
-	}
-	for _, h := range grid {
-		w.area += step * math.Exp(h.log-w.top)
-	}
+	w.all = newScale(grid, step, func(h hypothesis) float64 { return h.log })
+	w.own = newScale(grid, step, func(h hypothesis) float64 { return h.own })
 	return w
 }
 
 // weigh takes what the patch says of a depth together with the others.
 func (w *witnesses) weigh(h hypothesis) hypothesis {
-	seen := (1-moving)*math.Exp(h.log-w.top)/w.area + moving/w.span
+	seen := (1-w.beside)*w.all.density(h.log) + w.beside*w.own.density(h.own)
+	seen = (1-moving)*seen + moving/w.span
 	h.log = math.Log(seen) + math.Log(w.prior.density(h.Inv)) + math.Log(w.prior.memory(h.Inv))
 	return h
 }

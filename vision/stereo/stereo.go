@@ -24,10 +24,11 @@ type View struct {
 	PoseBA geom.Pose
 }
 
-// The patch and how it is judged. Grey levels are of 255. It has two parts. What is right beside the mark is on
-// its surface, whatever it looks like. What is farther away is taken to be so only where it can be reached
+// The patch and how it is judged. Grey levels are of 255. It has two parts. What is right beside the mark, its core, is on
+// its surface, whatever it looks like. What is farther away, its field, is taken to be so only where it can be reached
 // from the mark without crossing an edge, and keeps off the edges: an edge belongs to the nearer of two
-// surfaces, and would draw a bland spot behind it to itself.
+// surfaces, and would draw a bland spot behind it to itself. Where an edge passes right beside the mark, the core may
+// be of the nearer surface and the mark not: then the inner part of the field is looked at in its place as well.
 const (
 	// coreRadius is half the side of the first part in pixels, where every pixel is a sample, and coreAlike the
 	// difference in grey levels at which a sample's weight falls to 1/e. coreNear is the standard deviation
@@ -65,8 +66,16 @@ type sample struct {
 type patch struct {
 	cam   *camera.Model
 	n     geom.Vec2
-	parts [2]part
+	parts [3]part // by core, field and inner
+	edge  float64 // how surely an edge passes right beside it, 0 to 1
 }
+
+// The parts of a patch.
+const (
+	core = iota
+	field
+	inner
+)
 
 // part is a set of samples that are judged together.
 type part struct {
@@ -80,64 +89,106 @@ func newPatch(cam *camera.Model, g *image.Gray, px geom.Vec2) (*patch, bool) {
 		return nil, false
 	}
 	p := &patch{cam: cam, n: cam.Normalize(px)}
-	p.core(g, px)
-	p.field(g, px)
+	p.takeCore(g, px)
+	p.takeField(g, px)
+	p.edge = p.edgeBeside(g, px)
 	return p, true
 }
 
-func (p *patch) core(g *image.Gray, px geom.Vec2) {
+func (p *patch) takeCore(g *image.Gray, px geom.Vec2) {
 	centre := Smooth(g, px)
 	for dy := -coreRadius; dy <= coreRadius; dy++ {
 		for dx := -coreRadius; dx <= coreRadius; dx++ {
 			off := geom.Vec2{float64(dx), float64(dy)}
 			if at := px.Add(off); p.cam.Contains(at, 2) {
 				far := off.Norm() / coreNear
-				p.parts[0].add(p, g, at, math.Exp(-math.Abs(bilinear(g, at[0], at[1])-centre)/coreAlike-far*far/2))
+				p.parts[core].add(p, g, at, math.Exp(-math.Abs(bilinear(g, at[0], at[1])-centre)/coreAlike-far*far/2))
 			}
 		}
 	}
 }
 
-// field takes what can be reached from the centre. The difference of a sample is the largest on the way
-// to it, of itself and of those beside it.
-func (p *patch) field(g *image.Gray, px geom.Vec2) {
-	const side = radius/step + 1 // one more than is sampled, for the neighbours
-	var differs [2*side + 1][2*side + 1]float64
-	centre := Smooth(g, px)
-	for j := -side; j <= side; j++ {
-		for i := -side; i <= side; i++ {
-			at := px.Add(geom.Vec2{float64(i * step), float64(j * step)})
-			differs[j+side][i+side] = math.Inf(1)
-			if p.cam.Contains(at, 2) {
-				differs[j+side][i+side] = math.Abs(Smooth(g, at) - centre)
+// edgeBeside says how surely an edge passes within five pixels of the spot: by what differs from it there.
+func (p *patch) edgeBeside(g *image.Gray, px geom.Vec2) float64 {
+	const around, least, sure = 16, 10.0, 40.0 // directions; grey levels
+	centre, most := Smooth(g, px), 0.0
+	for k := range around {
+		sin, cos := math.Sincos(2 * math.Pi * float64(k) / around)
+		for _, r := range [...]float64{2.5, 4.5} {
+			if at := px.Add(geom.Vec2{r * cos, r * sin}); p.cam.Contains(at, 2) {
+				most = math.Max(most, math.Abs(Smooth(g, at)-centre))
 			}
 		}
 	}
-	var way [2*side + 1][2*side + 1]float64
-	for ring := 0; ring < side; ring++ {
+	return math.Max(0, math.Min(1, (most-least)/(sure-least)))
+}
+
+// The grid of a patch's field: its side and one more, for the neighbours.
+const fieldSide = radius/step + 1
+
+type fieldGrid [2*fieldSide + 1][2*fieldSide + 1]float64
+
+func (a *fieldGrid) at(i, j int) float64 { return a[j+fieldSide][i+fieldSide] }
+
+// beside is the greatest of a sample and its neighbours.
+func (a *fieldGrid) beside(i, j int) float64 {
+	most := 0.0
+	for dj := -1; dj <= 1; dj++ {
+		for di := -1; di <= 1; di++ {
+			most = math.Max(most, a.at(i+di, j+dj))
+		}
+	}
+	return most
+}
+
+// differences are those of the field's samples from the centre, in grey levels; infinite outside of the picture.
+func (p *patch) differences(g *image.Gray, px geom.Vec2) (a fieldGrid) {
+	centre := Smooth(g, px)
+	for j := -fieldSide; j <= fieldSide; j++ {
+		for i := -fieldSide; i <= fieldSide; i++ {
+			d, at := math.Inf(1), px.Add(geom.Vec2{float64(i * step), float64(j * step)})
+			if p.cam.Contains(at, 2) {
+				d = math.Abs(Smooth(g, at) - centre)
+			}
+			a[j+fieldSide][i+fieldSide] = d
+		}
+	}
+	return a
+}
+
+// takeField takes what can be reached from the centre. The difference of a sample is the largest on the way to it, of
+// itself and of those beside it. Those beside the way do not count: it begins right beside an edge where the mark is.
+func (p *patch) takeField(g *image.Gray, px geom.Vec2) {
+	differs := p.differences(g, px)
+	var way fieldGrid
+	for ring := range fieldSide {
 		for j := -ring; j <= ring; j++ {
 			for i := -ring; i <= ring; i++ {
 				if max(i, -i) != ring && max(j, -j) != ring {
 					continue
 				}
-				most := 0.0
-				for dj := -1; dj <= 1; dj++ {
-					for di := -1; di <= 1; di++ {
-						most = math.Max(most, differs[j+dj+side][i+di+side])
-					}
-				}
+				most := differs.at(i, j)
 				if ring > 0 { // the sample before it on the way
 					f := float64(ring-1) / float64(ring)
-					bi, bj := int(math.Round(float64(i)*f)), int(math.Round(float64(j)*f))
-					most = math.Max(most, way[bj+side][bi+side])
+					most = math.Max(most, way.at(int(math.Round(float64(i)*f)), int(math.Round(float64(j)*f))))
 				}
-				way[j+side][i+side] = most
-				off := geom.Vec2{float64(i * step), float64(j * step)}
-				if w := math.Exp(-most/alike - off.Norm()/near); w > leastWeight && ring*step > coreRadius {
-					p.parts[1].add(p, g, px.Add(off), w)
-				}
+				way[j+fieldSide][i+fieldSide] = most
+				p.reach(g, px, i, j, math.Max(most, differs.beside(i, j)))
 			}
 		}
+	}
+}
+
+// reach takes a sample that differs from the centre by so much.
+func (p *patch) reach(g *image.Gray, px geom.Vec2, i, j int, differs float64) {
+	off := geom.Vec2{float64(i * step), float64(j * step)}
+	w := math.Exp(-differs/alike - off.Norm()/near)
+	switch ring := max(i, -i, j, -j); {
+	case w <= leastWeight:
+	case ring*step > coreRadius:
+		p.parts[field].add(p, g, px.Add(off), w)
+	default: // each stands for so many pixels of the core
+		p.parts[inner].add(p, g, px.Add(off), w*step*step)
 	}
 }
 
@@ -154,7 +205,7 @@ type target struct {
 	lens bool // that distorts
 	turn geom.Mat3
 	t    geom.Vec3
-	rays [2][]geom.Vec3 // of a patch's samples, turned into the view
+	rays [3][]geom.Vec3 // of a patch's samples, turned into the view
 	// right and bottom are the last pixels that have neighbours.
 	right, bottom float64
 }
@@ -191,15 +242,19 @@ func (t *target) project(x, y, z float64) (u, v float64, inside bool) {
 	return u, v, u >= 1 && v >= 1 && u <= t.right && v <= t.bottom
 }
 
-// against is how much, in nats, the view speaks against the surface; at most `most` for each part. False where
-// the patch is not in the view.
-func (p *patch) against(t *target, s mapping.Surface) (float64, bool) {
-	core, ok := p.parts[0].against(t, t.rays[0], s)
+// against is how much, in nats, the view speaks against the surface; at most `most` for each part. own is what the part of
+// the patch says that looks like the spot, where an edge passes beside it. False where the patch is not in the view.
+func (p *patch) against(t *target, s mapping.Surface) (all, own float64, ok bool) {
+	near, ok := p.parts[core].against(t, t.rays[core], s)
 	if !ok {
-		return 0, false
+		return 0, 0, false
 	}
-	field, _ := p.parts[1].against(t, t.rays[1], s)
-	return core + field, true
+	far, _ := p.parts[field].against(t, t.rays[field], s)
+	if p.edge == 0 {
+		return near + far, 0, true
+	}
+	alone, _ := p.parts[inner].against(t, t.rays[inner], s)
+	return near + far, alone + far, true
 }
 
 // against is half the squared difference in units of the noise, after the best gain and offset.

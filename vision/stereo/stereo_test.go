@@ -103,6 +103,32 @@ func TestEachSideOfAnEdgeHasItsDepth(t *testing.T) {
 	}
 }
 
+// Three pixels beside an edge a spot still has a field, which keeps to its side.
+func TestFieldBesideAnEdge(t *testing.T) {
+	g, _ := scene{near: 1.2, far: 2, edge: 0, blandNear: true, blandFar: true}.views()
+	at := func(x float64) *patch {
+		p, ok := newPatch(&cam, g, geom.Vec2{x, 120})
+		if !ok {
+			t.Fatalf("no patch at column %g", x)
+		}
+		return p
+	}
+	open, beside := at(240), at(163)
+	if open.edge != 0 || beside.edge < 0.9 {
+		t.Errorf("an edge is beside the open spot by %.2f, beside the other by %.2f", open.edge, beside.edge)
+	}
+	if w, all := beside.parts[field].weight, open.parts[field].weight; w < all/4 {
+		t.Errorf("the field beside an edge weighs %.1f, in the open %.1f", w, all)
+	}
+	for _, k := range []int{field, inner} {
+		for _, s := range beside.parts[k].samples {
+			if px, _ := cam.Project(s.ray); px[0] < 160 {
+				t.Errorf("a sample at column %.0f is across the edge", px[0])
+			}
+		}
+	}
+}
+
 // A bland surface right behind an edge tells nothing of its depth: the edge, and the landmarks on it, are of
 // the nearer one.
 func TestABlandSurfaceBehindAnEdgeIsDoubtful(t *testing.T) {
