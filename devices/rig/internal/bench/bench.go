@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"sightline/devices/rig/internal/program"
 )
 
 // Config is the command line.
@@ -34,14 +36,14 @@ const room = "demo"
 type session struct {
 	cfg   Config
 	out   io.Writer
-	procs []*process
+	procs []*program.Program
 	url   string
 	mqtt  string
 	env   []string
 	// listen and mqttListen are where the relay listens; empty is a free port.
 	listen, mqttListen string
-	expert             *process
-	field              *process
+	expert             *program.Program
+	field              *program.Program
 }
 
 // Run starts everything, waits for the expert's script to end, stops everything, and measures. It
@@ -78,8 +80,8 @@ func (s *session) play(ctx context.Context) error {
 	return s.progress(ctx)
 }
 
-func (s *session) run(ctx context.Context, name string, env []string, program string, args ...string) (*process, error) {
-	p, err := start(ctx, s.cfg.Out, name, env, filepath.Join(s.cfg.Bin, program), args...)
+func (s *session) run(ctx context.Context, name string, env []string, binary string, args ...string) (*program.Program, error) {
+	p, err := program.Start(ctx, filepath.Join(s.cfg.Out, name+".log"), env, filepath.Join(s.cfg.Bin, binary), args...)
 	if err == nil {
 		s.procs = append(s.procs, p)
 	}
@@ -96,7 +98,7 @@ func (s *session) startRelay(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	line, err := p.firstLine(20 * time.Second)
+	line, err := p.Line(20 * time.Second)
 	if err != nil {
 		return err
 	}
@@ -134,12 +136,12 @@ func (s *session) startDisplay(ctx context.Context) error {
 
 // token asks the relay's own command for a token, as an administrator does.
 func (s *session) token(ctx context.Context, role, name string) (string, error) {
-	p, err := start(ctx, s.cfg.Out, "invite-"+role, nil, filepath.Join(s.cfg.Bin, "relay"), "invite", room, "--role", role, "--name", name, "--data", s.data(), "--token-only")
+	p, err := program.Start(ctx, filepath.Join(s.cfg.Out, "invite-"+role+".log"), nil, filepath.Join(s.cfg.Bin, "relay"), "invite", room, "--role", role, "--name", name, "--data", s.data(), "--token-only")
 	if err != nil {
 		return "", err
 	}
-	line, err := p.firstLine(10 * time.Second)
-	<-p.done
+	line, err := p.Line(10 * time.Second)
+	<-p.Done()
 	return strings.TrimSpace(line), err
 }
 
@@ -194,15 +196,15 @@ func (s *session) progress(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("interrupted, or the expert's script did not end: %w", ctx.Err())
-		case <-s.expert.done:
+		case <-s.expert.Done():
 			return nil
-		case <-s.field.done:
-			if s.field.err != nil {
-				return s.field.failure("ended early")
+		case <-s.field.Done():
+			if err := s.field.Wait(); err != nil {
+				return fmt.Errorf("ended early: %w", err)
 			}
 			// A source that has an end may have reached it; the script goes on with what it has.
 			select {
-			case <-s.expert.done:
+			case <-s.expert.Done():
 			case <-ctx.Done():
 			}
 			return nil
@@ -216,7 +218,7 @@ func (s *session) progress(ctx context.Context) error {
 func (s *session) stop() error {
 	var errs []error
 	for i := len(s.procs) - 1; i >= 0; i-- {
-		errs = append(errs, s.procs[i].end(20*time.Second))
+		errs = append(errs, s.procs[i].End(20*time.Second))
 	}
 	return errors.Join(errs...)
 }

@@ -38,7 +38,7 @@ func (s *session) measure(took time.Duration) (*Report, error) {
 	r.CaptureToView = distOf(d.captureToView)
 	r.Marks = judge(field, expert, t, max(1, s.cfg.Every))
 	for _, p := range s.procs {
-		r.Usage = append(r.Usage, p.usage())
+		r.Usage = append(r.Usage, usage(p))
 	}
 	if err := r.recordings(s); err != nil {
 		return nil, err

@@ -5,7 +5,6 @@ import (
 	"net"
 	"os/exec"
 	"path/filepath"
-	"syscall"
 	"testing"
 	"time"
 )
@@ -53,21 +52,20 @@ func TestRelayKilled(t *testing.T) {
 	}
 	time.Sleep(7 * time.Second)
 	first := s.procs[0]
-	if err := first.cmd.Process.Signal(syscall.SIGKILL); err != nil {
+	if err := first.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	<-first.done
 	time.Sleep(3 * time.Second)
 	s.procs = s.procs[1:]
 	if err := s.startRelay(ctx); err != nil {
 		t.Fatal(err)
 	}
 	select {
-	case <-s.expert.done:
+	case <-s.expert.Done():
 	case <-ctx.Done():
 	}
-	if s.expert.err != nil {
-		t.Fatal(s.expert.failure("did not get through its script"))
+	if err := s.expert.Wait(); err != nil {
+		t.Fatal("did not get through its script: ", err)
 	}
 	recordings, err := filepath.Glob(filepath.Join(s.data(), "recordings", room, "*", "*.mp4"))
 	if err != nil || len(recordings) < 2 {

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"text/tabwriter"
+
+	"sightline/devices/rig/internal/program"
 )
 
 // Usage is what a process used in all.
@@ -14,6 +16,11 @@ type Usage struct {
 	Process    string  `json:"process"`
 	CPUSeconds float64 `json:"cpu_seconds"`
 	PeakMB     float64 `json:"peak_mb"`
+}
+
+func usage(p *program.Program) Usage {
+	cpu, peak := p.Usage()
+	return Usage{Process: p.Name, CPUSeconds: cpu.Seconds(), PeakMB: float64(peak) / (1 << 20)}
 }
 
 // Report is what the bench measured. Delays are in milliseconds.

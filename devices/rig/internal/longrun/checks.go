@@ -26,7 +26,7 @@ func (s *session) key() string { return s.path("data/seal/key.pub") }
 
 // verify proves the case with nothing but the key.
 func (s *session) verify(ctx context.Context, t *Table) error {
-	out, err := command(ctx, s.program("relay"), "verify", s.caseDir, "--key", s.key())
+	out, err := command(ctx, s.binary("relay"), "verify", s.caseDir, "--key", s.key())
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		return err
@@ -51,7 +51,7 @@ func (s *session) export(ctx context.Context, t *Table) error {
 		if err := os.RemoveAll(s.path("export-" + name)); err != nil {
 			return err
 		}
-		out, err := command(ctx, s.program("expert"), append([]string{"export", s.caseDir, "--key", s.key(), "--out", s.path("export-" + name), "--camera", name}, args...)...)
+		out, err := command(ctx, s.binary("expert"), append([]string{"export", s.caseDir, "--key", s.key(), "--out", s.path("export-" + name), "--camera", name}, args...)...)
 		if err != nil {
 			return err
 		}

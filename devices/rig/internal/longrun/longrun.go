@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"sightline/devices/rig/internal/program"
 )
 
 // Config is the command line.
@@ -92,24 +94,24 @@ func (s *session) record(ctx context.Context) (err error) {
 	return os.WriteFile(s.path("truth.json"), data, 0o644)
 }
 
-func (s *session) path(name string) string    { return filepath.Join(s.cfg.Out, name) }
-func (s *session) program(name string) string { return filepath.Join(s.cfg.Bin, name) }
+func (s *session) path(name string) string   { return filepath.Join(s.cfg.Out, name) }
+func (s *session) binary(name string) string { return filepath.Join(s.cfg.Bin, name) }
 
 // play runs the session from the relay's start to its end.
 func (s *session) play(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, s.cfg.For+3*time.Minute)
 	defer cancel()
-	relay, err := start(ctx, s.path("relay.log"), s.program("relay"), "serve", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data", s.path("data"))
+	relay, err := program.Start(ctx, s.path("relay.log"), nil, s.binary("relay"), "serve", "--listen", "127.0.0.1:0", "--mqtt-listen", "127.0.0.1:0", "--data", s.path("data"))
 	if err != nil {
 		return err
 	}
 	defer func() {
-		err = errors.Join(err, relay.end())
+		err = errors.Join(err, relay.End(time.Minute))
 		if err == nil {
 			s.caseDir, err = s.find()
 		}
 	}()
-	line, err := relay.line(20 * time.Second)
+	line, err := relay.Line(20 * time.Second)
 	if err != nil {
 		return err
 	}
@@ -138,8 +140,8 @@ func (s *session) meet(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, tom.end()) }()
-	if err := tom.says(ctx, "map started", time.Minute); err != nil {
+	defer func() { err = errors.Join(err, tom.End(time.Minute)) }()
+	if err := tom.Says(ctx, "map started", time.Minute); err != nil {
 		return err
 	}
 	if s.cfg.Second != "" {
@@ -147,7 +149,7 @@ func (s *session) meet(ctx context.Context) (err error) {
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, ann.end()) }()
+		defer func() { err = errors.Join(err, ann.End(time.Minute)) }()
 	}
 	token, err := s.token("field", "Probe")
 	if err != nil {
@@ -168,17 +170,17 @@ func (s *session) meet(ctx context.Context) (err error) {
 const probeLate = 8 * time.Second
 
 func (s *session) token(role, name string) (string, error) {
-	out, err := exec.Command(s.program("relay"), "invite", room, "--role", role, "--name", name, "--data", s.path("data"), "--token-only").Output()
+	out, err := exec.Command(s.binary("relay"), "invite", room, "--role", role, "--name", name, "--data", s.path("data"), "--token-only").Output()
 	return strings.TrimSpace(string(out)), err
 }
 
-func (s *session) technician(ctx context.Context, name, source string, more ...string) (*process, error) {
+func (s *session) technician(ctx context.Context, name, source string, more ...string) (*program.Program, error) {
 	token, err := s.token("field", name)
 	if err != nil {
 		return nil, err
 	}
 	args := append([]string{"--relay", s.url, "--token", token, "--source", source, "--fps", fmt.Sprint(s.cfg.FPS), "--loop", "--headless", "--audio", "none"}, more...)
-	return start(ctx, s.path(strings.ToLower(name)+".log"), s.program("field"), args...)
+	return program.Start(ctx, s.path(strings.ToLower(name)+".log"), nil, s.binary("field"), args...)
 }
 
 // experts lets Eva draw circles, one at a time, and Bob arrows, and both talk, until the time is over.
@@ -191,7 +193,7 @@ func (s *session) experts(ctx context.Context) error {
 		eva += fmt.Sprintf("mark circle %.2f,%.2f %.2f,%.2f colour=%s delay=400ms\nsay \"Look at place %d\"\nsleep 15s\ndelete last\nsleep 4s\n", x, y, x+0.03, y, circle, i+1)
 		bob += fmt.Sprintf("mark arrow %.2f,%.2f colour=#3ddc84\nsleep 12s\nsay \"Step %d is done\"\ndelete last\nsleep 7s\n", 0.75-0.1*float64(i%3), 0.3, i+1)
 	}
-	var procs []*process
+	var procs []*program.Program
 	for name, script := range map[string]string{"Eva": eva, "Bob": bob} {
 		token, err := s.token("expert", name)
 		if err != nil {
@@ -201,7 +203,7 @@ func (s *session) experts(ctx context.Context) error {
 		if err := os.WriteFile(file, []byte(script+"quit\n"), 0o644); err != nil {
 			return err
 		}
-		p, err := start(ctx, s.path(strings.ToLower(name)+".log"), s.program("expert"), "--relay", s.url, "--token", token, "--headless", "--script", file,
+		p, err := program.Start(ctx, s.path(strings.ToLower(name)+".log"), nil, s.binary("expert"), "--relay", s.url, "--token", token, "--headless", "--script", file,
 			"--trace", s.path(strings.ToLower(name)+".jsonl"))
 		if err != nil {
 			return err
@@ -210,7 +212,7 @@ func (s *session) experts(ctx context.Context) error {
 	}
 	var err error
 	for _, p := range procs {
-		err = errors.Join(err, p.wait())
+		err = errors.Join(err, p.Wait())
 	}
 	return err
 }
