@@ -81,9 +81,7 @@ func TestDesk(t *testing.T) {
 	text += "sleep 5s\nquit\n"
 	r := run(t, Config{Source: "seq:" + dir, FPS: 12, For: 15 * time.Second, Script: script(t, text), Every: 1})
 	m := r.Marks
-	for _, x := range m.PerMark {
-		t.Logf("%s: shown in %.0f %%, error p50 %.2f p95 %.2f max %.2f px", x.ID, 100*x.ShownShare, x.ErrorPx.P50, x.ErrorPx.P95, x.ErrorPx.Max)
-	}
+	logMarks(t, r)
 	if m.Drawn < 8 || m.Shown < 8 {
 		t.Errorf("%d marks drawn, %d shown, want at least 8", m.Drawn, m.Shown)
 	}
@@ -98,6 +96,13 @@ func TestDesk(t *testing.T) {
 	}
 }
 
+func logMarks(t *testing.T, r *Report) {
+	t.Helper()
+	for _, x := range r.Marks.PerMark {
+		t.Logf("%s: shown in %.0f %%, error p50 %.2f p95 %.2f max %.2f px", x.ID, 100*x.ShownShare, x.ErrorPx.P50, x.ErrorPx.P95, x.ErrorPx.Max)
+	}
+}
+
 // TestPlant runs the demo's job, shortly and without windows, and wants every check of it to pass.
 func TestPlant(t *testing.T) {
 	text := "wait video 20s\nwait tracking 30s\nsleep 2s\n" +
@@ -106,6 +111,7 @@ func TestPlant(t *testing.T) {
 	cfg := Config{Source: "sim:plant?seed=7", FPS: 20, For: 12 * time.Second, Script: script(t, text), Every: 3}
 	cfg.Out = filepath.Join(t.TempDir(), "out")
 	r := run(t, cfg)
+	logMarks(t, r)
 	for _, f := range r.Failures {
 		t.Error(f)
 	}
