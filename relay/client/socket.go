@@ -74,24 +74,8 @@ func (k *socket) read() {
 
 // write says what there is to say, until the socket ends or another takes its place.
 func (k *socket) write() {
-	for {
-		m, wait, ok := k.s.out.Next(k.number)
-		switch {
-		case !ok:
-			return
-		case wait != nil:
-			select {
-			case <-wait:
-				continue
-			case <-k.ctx.Done():
-				return
-			}
-		}
-		if err := k.say(m); err != nil {
-			k.s.broken(k, fmt.Errorf("signalling socket: %w", err))
-			return
-		}
-		k.s.out.Wrote(k.number, m)
+	if err := k.s.out.Say(k.ctx, k.number, k.say); err != nil {
+		k.s.broken(k, fmt.Errorf("signalling socket: %w", err))
 	}
 }
 

@@ -3,6 +3,7 @@
 package replay
 
 import (
+	"context"
 	"errors"
 	"sync"
 
@@ -75,9 +76,31 @@ func (o *Out) forget(heard int64) {
 	}
 }
 
-// Next returns the next message for a socket, or a channel that is closed when there may be one. ok is false where
+// Say says what there is to say on a socket, until saying it fails, ctx ends or another socket takes its place.
+func (o *Out) Say(ctx context.Context, socket int, say func(wire.Signal) error) error {
+	for {
+		m, wait, ok := o.next(socket)
+		switch {
+		case !ok:
+			return nil
+		case wait != nil:
+			select {
+			case <-wait:
+				continue
+			case <-ctx.Done():
+				return nil
+			}
+		}
+		if err := say(m); err != nil {
+			return err
+		}
+		o.wrote(socket, m)
+	}
+}
+
+// next returns the next message for a socket, or a channel that is closed when there may be one. ok is false where
 // another socket has taken its place.
-func (o *Out) Next(socket int) (m wire.Signal, wait <-chan struct{}, ok bool) {
+func (o *Out) next(socket int) (m wire.Signal, wait <-chan struct{}, ok bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if socket != o.socket {
@@ -92,8 +115,8 @@ func (o *Out) Next(socket int) (m wire.Signal, wait <-chan struct{}, ok bool) {
 	return m, o.more, true
 }
 
-// Wrote takes note that Next's message is on the socket.
-func (o *Out) Wrote(socket int, m wire.Signal) {
+// wrote takes note that next's message is on the socket.
+func (o *Out) wrote(socket int, m wire.Signal) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if socket == o.socket && o.written < len(o.kept) && o.kept[o.written].N == m.N {

@@ -1,4 +1,4 @@
-package replay_test
+package replay
 
 import (
 	"errors"
@@ -7,14 +7,13 @@ import (
 	"slices"
 	"testing"
 
-	"sightline/relay/internal/replay"
 	"sightline/relay/wire"
 )
 
 // Over any number of sockets that break anywhere, everything is heard once and in order.
 func TestEverythingIsHeardOnceOverManySockets(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
-	out, in := replay.Out{Max: 1000}, replay.In{}
+	out, in := Out{Max: 1000}, In{}
 	var said, heard []string
 	socket := 0
 	for range 500 {
@@ -31,14 +30,14 @@ func TestEverythingIsHeardOnceOverManySockets(t *testing.T) {
 		}
 		arrives := random.IntN(6) // the rest is on the socket, and is lost with it
 		for n := 0; ; n++ {
-			m, wait, ok := out.Next(socket)
+			m, wait, ok := out.next(socket)
 			if !ok {
 				t.Fatal("the socket was replaced")
 			}
 			if wait != nil {
 				break
 			}
-			out.Wrote(socket, m)
+			out.wrote(socket, m)
 			if n >= arrives {
 				continue
 			}
@@ -56,27 +55,27 @@ func TestEverythingIsHeardOnceOverManySockets(t *testing.T) {
 }
 
 func TestAnOlderSocketHasNoSay(t *testing.T) {
-	out := replay.Out{Max: 2}
+	out := Out{Max: 2}
 	first, _ := out.Open(0)
 	for range 2 {
 		if err := out.Put(wire.Signal{}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := out.Put(wire.Signal{}); !errors.Is(err, replay.ErrFull) {
+	if err := out.Put(wire.Signal{}); !errors.Is(err, ErrFull) {
 		t.Errorf("a third message: %v", err)
 	}
-	m, _, _ := out.Next(first)
+	m, _, _ := out.next(first)
 	second, err := out.Open(0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out.Wrote(first, m)
+	out.wrote(first, m)
 	out.Heard(first, 2)
-	if _, _, ok := out.Next(first); ok {
+	if _, _, ok := out.next(first); ok {
 		t.Error("the older socket is still written to")
 	}
-	if m, wait, ok := out.Next(second); !ok || wait != nil || m.N != 1 {
+	if m, wait, ok := out.next(second); !ok || wait != nil || m.N != 1 {
 		t.Errorf("the newer socket begins with %d", m.N)
 	}
 	for _, heard := range []int64{-1, 3} {
@@ -87,7 +86,7 @@ func TestAnOlderSocketHasNoSay(t *testing.T) {
 }
 
 func TestWhatIsHeardTwiceOrNotAtAll(t *testing.T) {
-	var in replay.In
+	var in In
 	n := 0
 	for _, c := range []struct {
 		number int64

@@ -134,24 +134,8 @@ func (k *socket) write() {
 			return
 		}
 	}
-	for {
-		m, wait, ok := k.c.out.Next(k.number)
-		switch {
-		case !ok:
-			return
-		case wait != nil:
-			select {
-			case <-wait:
-				continue
-			case <-k.ctx.Done():
-				return
-			}
-		}
-		if err := k.say(m); err != nil {
-			k.c.broken(k, fmt.Errorf("signalling socket: %w", err))
-			return
-		}
-		k.c.out.Wrote(k.number, m)
+	if err := k.c.out.Say(k.ctx, k.number, k.say); err != nil {
+		k.c.broken(k, fmt.Errorf("signalling socket: %w", err))
 	}
 }
 
