@@ -58,7 +58,9 @@ const (
 	cutStep      = 0.9
 	persists     = 350 * time.Millisecond // a receiver that was held up for a moment is no narrow link
 	cutPause     = 400 * time.Millisecond
-	growth       = 0.7 // a second
+	growth       = 0.7                    // a second
+	outageTime   = 300 * time.Millisecond // no packet of so many in a row for so long: an outage and no loss
+	outageLeast  = 12
 	probe        = 1.3 // of what is wanted is tried at most
 	firstPenalty = 4 * time.Second
 	maxPenalty   = 10 * time.Second
@@ -71,6 +73,9 @@ func (e *Estimator) Update(acks []Ack, now time.Time) {
 		if e.Rate == 0 {
 			e.Rate = firstRate
 		}
+	}
+	if back, ok := outage(acks); ok {
+		e.Moved(back)
 	}
 	d := delivery{at: now, span: min(now.Sub(e.last), time.Second)}
 	e.delays = e.delays[:0]
@@ -98,6 +103,25 @@ func (e *Estimator) Update(acks []Ack, now time.Time) {
 	e.decide(now)
 }
 
+// outage says whether nothing at all came through for a while, and since when packets come again.
+func outage(acks []Ack) (back time.Time, ok bool) {
+	lost, since := 0, time.Time{}
+	for _, a := range acks {
+		switch {
+		case a.Lost && lost == 0:
+			lost, since = 1, a.Sent
+		case a.Lost:
+			lost++
+		default:
+			if lost >= outageLeast && a.Sent.Sub(since) >= outageTime {
+				back, ok = a.Sent, true
+			}
+			lost = 0
+		}
+	}
+	return back, ok
+}
+
 // Idle is called now and then; it goes on where nothing was sent, so that nothing was heard: the link is tried again after a time.
 func (e *Estimator) Idle(now time.Time) {
 	if !e.began.IsZero() && now.Sub(e.last) > time.Second/2 {
@@ -106,11 +130,11 @@ func (e *Estimator) Idle(now time.Time) {
 	}
 }
 
-// Moved says that packets take another way from now on, or come through again after a while in which none did: what was
+// Moved says that packets take another way from a moment on, or come through again after a while in which none did: what was
 // known of the delay and of what did not work is not about it, nor what was lost before. The rate stays, until the new way
 // shows what it bears.
-func (e *Estimator) Moved(now time.Time) {
-	e.moved = now
+func (e *Estimator) Moved(at time.Time) {
+	e.moved = at
 	e.window, e.queue, e.before = time.Time{}, 0, 0
 	e.recent = e.recent[:0]
 	e.ceiling, e.until, e.penalty = 0, time.Time{}, firstPenalty

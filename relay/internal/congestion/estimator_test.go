@@ -93,3 +93,29 @@ func TestAnotherWayIsNoQueue(t *testing.T) {
 		}
 	}
 }
+
+// Who hears nothing for a while, and then all again, has no narrow link, however long that was; who loses much has one.
+func TestAnOutageIsNoLoss(t *testing.T) {
+	for _, lasts := range []int{50, 100, 200} { // packets, 10 ms apart
+		p := path{now: time.Unix(1000, 0), bits: 10e6}
+		p.run(5*time.Second, 2e6)
+		was := p.e.Rate
+		var acks []Ack
+		for range lasts {
+			p.now = p.now.Add(10 * time.Millisecond)
+			acks = append(acks, Ack{Sent: p.now, Size: 1200, Lost: true})
+		}
+		p.now = p.now.Add(10 * time.Millisecond)
+		p.free = p.now
+		p.e.Update(append(acks, Ack{Sent: p.now, Arrived: p.now.Sub(time.Unix(0, 0)), Size: 1200}), p.now)
+		for range 40 {
+			if rate := p.run(time.Second/10, 2e6); rate < was {
+				t.Fatalf("after %d lost packets the estimate went from %.0f to %.0f", lasts, was, rate)
+			}
+		}
+		p.bits = 500e3
+		if rate := p.run(3*time.Second, 2e6); rate > 600e3 {
+			t.Errorf("the link became narrow: %.0f", rate)
+		}
+	}
+}
