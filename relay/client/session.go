@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -161,6 +162,7 @@ func (s *session) openPeer() error {
 	settings.SetICETimeouts(iceLost, iceFailed, iceKeep)
 	if s.id != "" {
 		settings.SetICETimeouts(iceLost, keepsPath, iceKeep)
+		settings.SetICEMaxBindingRequests(math.MaxUint16) // a new path may be asked for before anything gets through
 	}
 	settings.SetIncludeLoopbackCandidate(true)
 	fresh, err := newFreshNet()

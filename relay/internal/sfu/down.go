@@ -214,6 +214,7 @@ func (d *Down) write(p *Packet) outcome {
 	default:
 		return notSent
 	}
+	d.waiting = d.waiting || p.afresh
 	if d.waiting && !p.Key {
 		d.layer.RequestKey()
 		return notSent
@@ -258,7 +259,7 @@ func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) outcome {
 	d.packets++
 	d.octets += uint32(len(p.Payload))
 	if d.kind == webrtc.RTPCodecTypeVideo {
-		d.kept.add(sent{packet: p, up: d.up, timestamp: ts, seq: seq, transport: number, back: back})
+		d.kept.add(sent{packet: p, up: d.up, timestamp: ts, at: d.link.Now(), seq: seq, transport: number, back: back})
 	}
 	return became
 }
@@ -303,6 +304,10 @@ func (d *Down) resend(seqs []uint16) {
 		return
 	}
 	now := d.link.Now()
+	if moving(d.rung) && d.kept.missedLong(seqs, now.Add(-longMissed-d.rtt)) {
+		d.restart()
+		return
+	}
 	pause := min(max(d.rtt, 10*time.Millisecond), 500*time.Millisecond)
 	for _, seq := range seqs {
 		s := d.kept.get(seq, now, pause)
@@ -326,6 +331,19 @@ func (d *Down) resend(seqs []uint16) {
 		d.sentAgain(b.out.WriteRTP(h, d.again))
 	}
 	d.link.resent.Add(int64(len(seqs)))
+}
+
+// longMissed is when a packet is asked for the first time at most, besides the round trip, where the link is only lossy.
+const longMissed = 500 * time.Millisecond
+
+// restart goes on with a key frame: all that was lost in an outage, sent again at once, would fill the link, be lost
+// again, and be of no use to who sees the picture as it is now. The caller holds mu.
+func (d *Down) restart() {
+	d.kept.clear()
+	if d.up != nil && d.layer != nil {
+		d.waiting = true
+		d.layer.RequestKey()
+	}
 }
 
 func (d *Down) sentAgain(_ int, err error) {

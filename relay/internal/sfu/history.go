@@ -1,6 +1,9 @@
 package sfu
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // maxResent is how often one packet is sent again: some receivers go on asking for what has come long since.
 const maxResent = 5
@@ -16,6 +19,7 @@ type sent struct {
 	packet    *Packet
 	up        *Up
 	timestamp uint32
+	at        time.Time // when it was sent first
 	seq       uint16
 	transport uint16 // transport-wide number
 	back      uint16 // by how much its picture ID is lowered
@@ -46,6 +50,17 @@ func (h *history) get(seq uint16, now time.Time, pause time.Duration) *sent {
 	}
 	e.again, e.times = now, e.times+1
 	return e
+}
+
+// missedLong says whether one of the packets was sent before a moment and was not asked for until now.
+func (h *history) missedLong(seqs []uint16, before time.Time) bool {
+	if h.ring == nil {
+		return false
+	}
+	return slices.ContainsFunc(seqs, func(seq uint16) bool {
+		e := &h.ring[seq%keptSent]
+		return e.packet != nil && e.seq == seq && e.times == 0 && e.at.Before(before)
+	})
 }
 
 func (h *history) clear() {

@@ -25,6 +25,7 @@ type Packet struct {
 	Key     bool  // a key frame begins here
 	layer   uint8 // the temporal layer; those below do not need it
 	up      bool  // the layer can be gone up to from here on
+	afresh  bool  // what is missing before it is not asked for
 	from    *Up
 	size    int // of what was read
 
@@ -83,6 +84,6 @@ func NewPool() *Pool { return &Pool{sync.Pool{New: func() any { return new(Packe
 func (p *Pool) get() *Packet {
 	packet := p.pool.Get().(*Packet)
 	packet.refs.Store(1)
-	packet.Key, packet.layer, packet.up, packet.has = false, 0, false, [2]bool{}
+	packet.Key, packet.layer, packet.up, packet.afresh, packet.has = false, 0, false, false, [2]bool{}
 	return packet
 }

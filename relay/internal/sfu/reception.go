@@ -14,7 +14,8 @@ type reception struct {
 	started bool
 	first   uint32 // extended sequence numbers
 	highest uint32
-	count   uint32 // packets that came, retransmitted ones too
+	last    time.Time // when a packet came last
+	count   uint32    // packets that came, retransmitted ones too
 	missing []missing
 
 	again time.Duration // how long a packet that is asked for again takes to come, as lately
@@ -41,23 +42,29 @@ const (
 	maxAsked    = 10
 	askAgain    = 60 * time.Millisecond
 	giveUpAfter = time.Second
+	// So many packets are not asked for that did not come during so long a silence: sent again at once they would fill the
+	// link, and a key frame is there sooner.
+	outageTime  = 500 * time.Millisecond
+	outageLeast = 24
 )
 
-// take notes a packet's arrival. ask says that packets are missing since now. late says that it came twice, or when it
-// was given up.
-func (r *reception) take(seq uint16, timestamp uint32, at time.Time) (ask, late bool) {
+// take notes a packet's arrival. ask says that packets are missing since now, afresh that so many are that they are given
+// up. late says that it came twice, or when it was given up.
+func (r *reception) take(seq uint16, timestamp uint32, at time.Time) (ask, afresh, late bool) {
+	quiet := at.Sub(r.last)
+	r.last = at
 	if !r.started {
 		r.started, r.first, r.highest, r.count = true, uint32(seq)|1<<16, uint32(seq)|1<<16, 1
-		return false, false
+		return false, false, false
 	}
 	ahead := int16(seq - uint16(r.highest))
 	if ahead <= 0 {
-		return false, !r.fill(seq, at)
+		return false, false, !r.fill(seq, at)
 	}
 	r.count++
-	if ahead > maxMissing { // a new stream under the old name
+	if ahead > maxMissing || ahead > outageLeast && quiet > outageTime { // an outage, or a new stream under the old name
 		r.missing, r.highest = r.missing[:0], r.highest+uint32(ahead)
-		return false, false
+		return false, true, false
 	}
 	if over := len(r.missing) + int(ahead) - 1 - maxMissing; over > 0 {
 		r.missing = slices.Delete(r.missing, 0, min(over, len(r.missing)))
@@ -67,7 +74,7 @@ func (r *reception) take(seq uint16, timestamp uint32, at time.Time) (ask, late 
 	}
 	r.highest += uint32(ahead)
 	r.delay(timestamp, at)
-	return ahead > 1, false
+	return ahead > 1, false, false
 }
 
 // fill takes a packet that was missing; false where it was not.

@@ -215,13 +215,14 @@ func (u *Up) forward(p *Packet) {
 		u.voice.take(p.marks[0], p.Arrived)
 	}
 	u.mu.Lock()
-	gap, late := u.received.take(p.Header.SequenceNumber, p.Header.Timestamp, p.Arrived)
+	gap, afresh, late := u.received.take(p.Header.SequenceNumber, p.Header.Timestamp, p.Arrived)
 	if late {
 		u.late++
 		u.mu.Unlock()
 		return
 	}
 	u.packets.Add(1)
+	p.afresh = afresh && u.Kind == wire.Video
 	if p.Key = media.StartsKey(u.Codec, p.Payload); p.Key && u.Kind == wire.Video {
 		if w := media.Width(u.Codec, p.Payload); w > 0 {
 			u.width.Store(int64(w))
@@ -237,8 +238,11 @@ func (u *Up) forward(p *Packet) {
 	if p.Header.Marker || u.Kind == wire.Audio {
 		u.link.flush()
 	}
-	if gap {
+	switch {
+	case gap:
 		u.askMissing(p.Arrived)
+	case p.afresh && !p.Key:
+		u.RequestKey()
 	}
 }
 
