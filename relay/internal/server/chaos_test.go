@@ -137,7 +137,8 @@ func (o *onlooker) undisturbed(t *testing.T) time.Duration {
 	return longest
 }
 
-// A participant's process is killed. The room hears that he is lost when he has had time to come back, and nobody else notices.
+// A participant's process is killed. The room hears that the connection is interrupted within seconds, and that he is lost when
+// he has had time to come back, and nobody else notices.
 func TestPublisherIsKilled(t *testing.T) {
 	p := relaytest.StartProcess(t, t.TempDir(), "127.0.0.1:0")
 	a := p.Authority(t)
@@ -158,10 +159,28 @@ func TestPublisherIsKilled(t *testing.T) {
 	time.Sleep(time.Second)
 	killed := time.Now()
 	kill()
+	relaytest.Within(t, time.Minute, "the room hears that her connection is interrupted", func() bool { return named().Reason == wire.Interrupted })
+	told := time.Since(killed)
 	relaytest.Within(t, time.Minute, "the room hears that she is lost", func() bool { return !named().Online && named().Reason == "lost" })
 	took := time.Since(killed)
 	longest := o.undisturbed(t)
-	row(t, "a publisher: kill -9", fmt.Sprintf("lost to the room after %.1f s; others' pictures at most %.2f s apart", took.Seconds(), longest.Seconds()), "is lost")
+	row(t, "a publisher: kill -9", fmt.Sprintf("interrupted after %.1f s, lost to the room after %.1f s; others' pictures at most %.2f s apart", told.Seconds(), took.Seconds(), longest.Seconds()), "is lost")
+}
+
+// A participant's network goes silent: nobody closes the connection. The room hears of it within seconds.
+func TestParticipantGoesSilent(t *testing.T) {
+	network := relaytest.NewNetwork(t)
+	s := relaytest.Start(t, func(c *server.Config) { c.Advertise = network.Media() })
+	network.Lead(strings.TrimPrefix(s.URL(), "http://"), s.MediaPort())
+	eve := relaytest.Join(t, client.Config{URL: network.URL(), Instance: "eve", Token: relaytest.Token(t, s.Authority(), "field", "Eve")})
+	var log relaytest.Replica // its media come over the silent network too, but not what is told on its socket
+	relaytest.Join(t, client.Config{URL: s.URL(), Instance: "ear", Token: relaytest.Token(t, s.Authority(), "viewer", "Ear"), OnLog: log.Take})
+	relaytest.Eventually(t, "she is in the room", is(&log, eve.Self().ID, true, ""))
+	time.Sleep(time.Second)
+	silent := time.Now()
+	network.Pause(true)
+	relaytest.Within(t, 20*time.Second, "the room hears that her connection is interrupted", is(&log, eve.Self().ID, true, wire.Interrupted))
+	row(t, "a participant's network goes silent", fmt.Sprintf("interrupted to the room after %.1f s", time.Since(silent).Seconds()), "is interrupted")
 }
 
 var joins = flag.Int("joins", 150, "how many join at once")

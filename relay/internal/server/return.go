@@ -24,8 +24,10 @@ const (
 	keepTime = 15 * time.Second
 	// maxKept is how many such sessions are kept at once. Those beyond are lost at once.
 	maxKept = 500
-	// tellAfter is when the room is told that somebody is away, unless his media still come.
+	// tellAfter is when the room is told that somebody is away, after what was last heard of him, unless his media still
+	// come; that is looked at again every tellAgain.
 	tellAfter = 3 * time.Second
+	tellAgain = 200 * time.Millisecond
 	// pathTime is how much longer a silent path is waited for: a restart of it may be under way.
 	pathTime = 10 * time.Second
 	// resumeHeader says that a client knows how to come back, or to which session it does.
@@ -144,7 +146,7 @@ func (c *conn) attach(ws *websocket.Conn, heard int64) bool {
 	if err != nil {
 		return false
 	}
-	k := &socket{c: c, ws: ws, number: number}
+	k := &socket{c: c, ws: ws, number: number, heard: time.Now()}
 	if number > 1 {
 		k.first = &resumed
 	}
@@ -212,19 +214,31 @@ func (c *conn) broken(k *socket, err error) {
 	c.s.log.Info("interrupted", "room", c.room.Name(), "id", c.who.ID, "name", c.who.Name, "reason", err)
 	keep := c.s.cfg.KeepTime
 	c.away = time.AfterFunc(keep, func() { c.fail(fmt.Errorf("did not come back within %v: %w", keep, err)) })
-	c.tasks.Go(c.awaited)
+	heard := k.heard
+	c.tasks.Go(func() { c.awaited(heard) })
 }
 
-// awaited tells the room of somebody who does not come back at once.
-func (c *conn) awaited() {
-	late := time.NewTimer(min(tellAfter, c.s.cfg.KeepTime))
+// awaited tells the room of somebody who does not come back at once, after he was last heard.
+func (c *conn) awaited(heard time.Time) {
+	late := time.NewTimer(min(tellAfter, c.s.cfg.KeepTime) - time.Since(heard))
 	defer late.Stop()
-	select {
-	case <-late.C:
+	for {
+		select {
+		case <-late.C:
+		case <-c.ctx.Done():
+			return
+		}
+		c.mu.Lock()
+		back := c.socket != nil
+		c.mu.Unlock()
+		if back {
+			return
+		}
 		if !c.peer.Alive() {
 			c.tellRoom(true)
+			return
 		}
-	case <-c.ctx.Done():
+		late.Reset(tellAgain)
 	}
 }
 

@@ -21,6 +21,7 @@ type socket struct {
 	first  *wire.Signal // what is said before all else; nil: nothing
 	ctx    context.Context
 	stop   context.CancelFunc
+	heard  time.Time // when the client last answered; under the conn's mu
 }
 
 // run reads and writes until the socket ends. Its tasks are the conn's.
@@ -169,6 +170,9 @@ func (k *socket) ping() {
 			k.c.broken(k, fmt.Errorf("client does not answer: %w", err))
 			return
 		}
+		k.c.mu.Lock()
+		k.heard = time.Now()
+		k.c.mu.Unlock()
 		k.c.out.Heard(k.number, written)
 	}
 }
