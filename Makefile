@@ -109,13 +109,13 @@ trouble: deps ## Make trouble for a recording relay: disk full and slow, store a
 poor: deps ## Poor networks: loss, narrow links, long ways, outages, changes of network; what people see of each, in one table (some of it takes root)
 	@echo "| trouble | for | pictures | freezes | until pictures come again | rung | marks | lost | twice | slowest mark | the other expert's freezes |"
 	@echo "|---|---|---|---|---|---|---|---|---|---|---|"
-	@CGO_ENABLED=0 go test ./relay/client -run "LossIsMadeGood|OnlyLong|NarrowLink|NoChangeOfSession" -poor -count 1 -timeout 20m -v | grep -E "^ *[a-z_]+\.go:.*\||^(---|FAIL|ok)|_test.go:.*(still|at most|: )" | grep -v level= | sed "s/^ *[a-z_]*\.go:[0-9]*: //"
+	@CGO_ENABLED=0 go test ./relay/client -run "LossIsMadeGood|AnOutage|OnlyLong|NarrowLink|NoChangeOfSession" -poor -count 1 -timeout 20m -v | grep -E "^ *[a-z_]+\.go:.*\||^(---|FAIL|ok)|_test.go:.*(still|at most|: )" | grep -v level= | sed "s/^ *[a-z_]*\.go:[0-9]*: //"
 
 nine: deps ## Nine people in a room for ten minutes (LENGTH): every packet accounted for, memory flat, nothing left running
 	CGO_ENABLED=0 go test ./relay/internal/server -run TestNine -nine $(LENGTH) -timeout 60m -v | grep -v level=
 
 # What make chaos runs besides make trouble's, by package.
-CHAOS_SERVER := TestCrash|TestPublisherIsKilled|TestLogDiskFull|DiskFull|DiskSlow|ClockJumps|TestAThousandJoins|TestManyJoins|TestStalls|TestSizesAndSlowness|TestNoise
+CHAOS_SERVER := TestCrash|TestPublisherIsKilled|GoesSilent|TestLogDiskFull|DiskFull|DiskSlow|ClockJumps|TestAThousandJoins|TestManyJoins|TestStalls|TestSizesAndSlowness|TestNoise
 CHAOS_CLIENT := TestRelayIsKilledAndComesBack|TestBadInputOnTheSocket
 
 chaos: deps ## Kill, fill, slow down, crowd, stall and garble: one table (make cluster kills NATS; some of it takes root)

@@ -169,16 +169,21 @@ func TestPublisherIsKilled(t *testing.T) {
 
 // A participant's network goes silent: nobody closes the connection. The room hears of it within seconds.
 func TestParticipantGoesSilent(t *testing.T) {
-	network := relaytest.NewNetwork(t)
-	s := relaytest.Start(t, func(c *server.Config) { c.Advertise = network.Media() })
-	network.Lead(strings.TrimPrefix(s.URL(), "http://"), s.MediaPort())
-	eve := relaytest.Join(t, client.Config{URL: network.URL(), Instance: "eve", Token: relaytest.Token(t, s.Authority(), "field", "Eve")})
-	var log relaytest.Replica // its media come over the silent network too, but not what is told on its socket
+	signals, media := relaytest.NewNetwork(t), relaytest.NewNetwork(t)
+	s := relaytest.Start(t, func(c *server.Config) { c.Advertise = media.Media() })
+	signals.Lead(strings.TrimPrefix(s.URL(), "http://"), s.MediaPort())
+	media.Lead(strings.TrimPrefix(s.URL(), "http://"), s.MediaPort())
+	var log relaytest.Replica
 	relaytest.Join(t, client.Config{URL: s.URL(), Instance: "ear", Token: relaytest.Token(t, s.Authority(), "viewer", "Ear"), OnLog: log.Take})
+	media.Shape(relaytest.Link{}) // who joins from now on
+	media.ShapeUp(relaytest.Link{})
+	eve := relaytest.Join(t, client.Config{URL: signals.URL(), Instance: "eve", Token: relaytest.Token(t, s.Authority(), "field", "Eve")})
 	relaytest.Eventually(t, "she is in the room", is(&log, eve.Self().ID, true, ""))
 	time.Sleep(time.Second)
 	silent := time.Now()
-	network.Pause(true)
+	signals.Pause(true)
+	media.Shape(relaytest.Link{Loss: 1})
+	media.ShapeUp(relaytest.Link{Loss: 1})
 	relaytest.Within(t, 20*time.Second, "the room hears that her connection is interrupted", is(&log, eve.Self().ID, true, wire.Interrupted))
 	row(t, "a participant's network goes silent", fmt.Sprintf("interrupted to the room after %.1f s", time.Since(silent).Seconds()), "is interrupted")
 }
