@@ -16,7 +16,6 @@ import (
 	"time"
 
 	"golang.org/x/net/ipv4"
-	"golang.org/x/net/ipv6"
 )
 
 // hold is how long a packet may wait for Flush.
@@ -96,16 +95,17 @@ func Listen(addr *net.UDPAddr, readers int) (*Conn, error) {
 	}
 	c := &Conn{UDPConn: sockets[0], sockets: sockets, rest: make(chan datagram, waiting), ended: make(chan struct{}),
 		filling: newBatch(), spare: newBatch(), known: map[netip.AddrPort]*net.UDPAddr{}, routes: map[netip.AddrPort]Taker{}}
-	if local := c.LocalAddr().(*net.UDPAddr); local.IP.To4() != nil {
-		c.out = ipv4.NewPacketConn(c.UDPConn)
-	} else {
-		c.out = ipv6.NewPacketConn(c.UDPConn)
+	if c.out, err = newWriter(c.UDPConn); err != nil {
+		for _, s := range sockets {
+			_ = s.Close()
+		}
+		return nil, err
 	}
 	c.segment.Store(segments(c.UDPConn))
 	c.timer = time.AfterFunc(time.Hour, c.Flush)
 	c.timer.Stop()
 	for _, s := range sockets {
-		c.readers.Go(func() { c.read(s) })
+		c.readers.Go(func() { receive(s, c.take) })
 	}
 	return c, nil
 }
@@ -170,11 +170,11 @@ func (c *Conn) Close() error {
 	c.closed = true
 	c.mu.Unlock()
 	c.timer.Stop()
+	c.closing.Do(func() { close(c.ended) }) // first: a socket closes when its reader has let go of it
 	var err error
 	for _, s := range c.sockets {
 		err = errors.Join(err, s.Close())
 	}
-	c.closing.Do(func() { close(c.ended) })
 	c.readers.Wait()
 	return err
 }
@@ -197,27 +197,19 @@ func (c *Conn) Unroute(from netip.AddrPort, to Taker) {
 
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
-// read gives what comes on a socket to its takers, and keeps the rest for ReadFromAddrPort.
-func (c *Conn) read(s *net.UDPConn) {
-	for b := make([]byte, 64<<10); ; {
-		n, from, err := s.ReadFromUDPAddrPort(b)
-		switch {
-		case errors.Is(err, net.ErrClosed):
-			return
-		case err != nil:
-			continue
-		}
-		c.routing.RLock()
-		to := c.routes[unmapped(from)]
-		c.routing.RUnlock()
-		if to != nil && to.Take(b[:n]) {
-			continue
-		}
-		select {
-		case c.rest <- datagram{bytes.Clone(b[:n]), from}:
-		case <-c.ended:
-			return
-		}
+// take gives a datagram to its taker, or keeps it for ReadFromAddrPort; more is false when the Conn is closed.
+func (c *Conn) take(b []byte, from netip.AddrPort) (more bool) {
+	c.routing.RLock()
+	to := c.routes[unmapped(from)]
+	c.routing.RUnlock()
+	if to != nil && to.Take(b) {
+		return true
+	}
+	select {
+	case c.rest <- datagram{bytes.Clone(b), from}:
+		return true
+	case <-c.ended:
+		return false
 	}
 }
 
