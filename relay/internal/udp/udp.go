@@ -50,6 +50,7 @@ type Conn struct {
 	sending sync.Mutex
 	spare   *batch
 	known   map[netip.AddrPort]*net.UDPAddr
+	refused int // messages of several packets one after another that the kernel would not cut
 
 	routing sync.RWMutex
 	routes  map[netip.AddrPort]Taker
@@ -302,47 +303,53 @@ func (c *Conn) swap() {
 	c.spare = b
 }
 
+// tooOften is how many messages in a row the kernel refuses to cut before it is not asked any more. One alone may be
+// only its receiver's: the way there takes no packet so large, or is encrypted.
+const tooOften = 32
+
 func (c *Conn) send(b *batch) {
-	segment := c.segment.Load()
-	messages := b.pack(segment, c.address)
+	messages := b.pack(c.segment.Load(), c.address)
 	for len(messages) > 0 {
 		n, err := c.out.WriteBatch(messages, 0)
 		c.stats.calls.Add(1)
 		n = max(n, 0)
 		for _, m := range messages[:n] {
 			c.stats.packets.Add(int64(len(m.Buffers)))
+			if len(m.Buffers) > 1 {
+				c.refused = 0
+			}
 		}
 		messages = messages[n:]
 		switch {
 		case err == nil || len(messages) == 0:
+			continue
 		case errors.Is(err, net.ErrClosed):
 			return
-		case segment && len(messages[0].Buffers) > 1 && unsegmented(err):
-			c.segment.Store(false) // this path has no checksum offload: from now on one by one
-			c.single(messages)
-			return
+		case len(messages[0].Buffers) > 1 && unsegmented(err):
+			if c.refused++; c.refused == tooOften {
+				c.segment.Store(false)
+			}
+			c.single(messages[0])
 		default:
 			c.stats.dropped.Add(int64(len(messages[0].Buffers)))
-			messages = messages[1:]
 		}
+		messages = messages[1:]
 	}
 }
 
-// unsegmented says whether an error means that the network device cannot segment.
+// unsegmented says whether an error means that a message cannot be cut, of which nothing was sent then.
 func unsegmented(err error) bool {
 	return errors.Is(err, syscall.EIO) || errors.Is(err, syscall.EINVAL) || errors.Is(err, syscall.EMSGSIZE)
 }
 
-// single sends packets one by one.
-func (c *Conn) single(messages []ipv4.Message) {
-	for _, m := range messages {
-		for _, data := range m.Buffers {
-			c.stats.calls.Add(1)
-			if _, err := c.UDPConn.WriteTo(data, m.Addr); err != nil {
-				c.stats.dropped.Add(1)
-			} else {
-				c.stats.packets.Add(1)
-			}
+// single sends the packets of a message one by one.
+func (c *Conn) single(m ipv4.Message) {
+	for _, data := range m.Buffers {
+		c.stats.calls.Add(1)
+		if _, err := c.UDPConn.WriteTo(data, m.Addr); err != nil {
+			c.stats.dropped.Add(1)
+		} else {
+			c.stats.packets.Add(1)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -13,9 +14,11 @@ import (
 
 func socket(t testing.TB) *Conn { return sockets(t, 1) }
 
-func sockets(t testing.TB, n int) *Conn {
+func sockets(t testing.TB, n int) *Conn { return socketsAt(t, net.IPv4(127, 0, 0, 1), n) }
+
+func socketsAt(t testing.TB, ip net.IP, n int) *Conn {
 	t.Helper()
-	c, err := Listen(&net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)}, n)
+	c, err := Listen(&net.UDPAddr{IP: ip}, n)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,40 +43,218 @@ func rtp(size int, seq uint32) []byte {
 	return b
 }
 
-// Whatever the sizes, whoever the receivers, with segmentation and without: everybody gets his packets,
-// whole, once, and in their order.
+// Whatever the sizes, whoever the receivers, with segmentation and without, and where it begins to fail and is
+// given up: everybody gets his packets, whole, once, and in their order.
 func TestEverybodyGetsHisPackets(t *testing.T) {
-	out := socket(t)
-	receivers := []*Conn{socket(t), socket(t), socket(t)}
-	able := out.segment.Load()
-	rapid.Check(t, func(t *rapid.T) {
-		out.segment.Store(able && rapid.Bool().Draw(t, "segment"))
-		want := make([][]int, len(receivers))
-		for seq := range rapid.IntRange(1, 200).Draw(t, "packets") {
-			to := rapid.IntRange(0, len(receivers)-1).Draw(t, "to")
-			size := rapid.SampledFrom([]int{12, 300, 1200, 1200, 1200, 1500}).Draw(t, "size")
-			p := rtp(size, uint32(seq))
-			if n, err := out.WriteToAddrPort(p, at(receivers[to])); n != size || err != nil {
-				t.Fatal(n, err)
+	for _, ip := range []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback} {
+		out := socketsAt(t, ip, 1)
+		receivers := []*Conn{socketsAt(t, ip, 1), socketsAt(t, ip, 1), socketsAt(t, ip, 1)}
+		able := out.segment.Load()
+		rapid.Check(t, func(t *rapid.T) {
+			out.segment.Store(able && rapid.Bool().Draw(t, "segment"))
+			refuse(t, out, rapid.IntRange(0, 3).Draw(t, "refused") == 0)
+			want := make([][]int, len(receivers))
+			for seq := range rapid.IntRange(1, 200).Draw(t, "packets") {
+				to := rapid.IntRange(0, len(receivers)-1).Draw(t, "to")
+				size := rapid.SampledFrom([]int{12, 300, 1200, 1200, 1200, 1500}).Draw(t, "size")
+				p := rtp(size, uint32(seq))
+				if n, err := out.WriteToAddrPort(p, at(receivers[to])); n != size || err != nil {
+					t.Fatal(n, err)
+				}
+				want[to] = append(want[to], seq<<16|size)
+				switch rapid.IntRange(0, 30).Draw(t, "then") {
+				case 0:
+					out.Flush()
+				case 1:
+					refuse(t, out, true)
+				}
 			}
-			want[to] = append(want[to], seq<<16|size)
-			if rapid.IntRange(0, 20).Draw(t, "flush") == 0 {
-				out.Flush()
+			out.Flush()
+			buf := make([]byte, 2000)
+			for i, r := range receivers {
+				for _, w := range want[i] {
+					n, from, err := r.within(buf)
+					if err != nil || from != at(out) || n != w&0xffff || int(binary.BigEndian.Uint32(buf[2:])) != w>>16 {
+						t.Fatalf("receiver %d: %d bytes, number %d, %v; want %d of %d", i, n, binary.BigEndian.Uint32(buf[2:]), err, w>>16, w&0xffff)
+					}
+				}
+				if len(r.rest) > 0 {
+					t.Fatalf("receiver %d: %d more", i, len(r.rest))
+				}
 			}
+		})
+		if s := out.Stats(); s.Calls >= s.Packets || s.Dropped > 0 {
+			t.Errorf("%v: %+v", ip, s)
+		}
+	}
+}
+
+// refuse lets the kernel refuse to segment, or not: it does not do so without checksums.
+func refuse(t interface{ Fatal(...any) }, c *Conn, so bool) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const noCheck = 11 // SO_NO_CHECK
+	value := 0
+	if so {
+		value = 1
+	}
+	if err := raw.Control(func(fd uintptr) { err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, noCheck, value) }); err != nil {
+		t.Fatal(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A message that the kernel does not cut goes packet by packet; only where it goes on refusing is it not asked again.
+func TestSegmentsAreRefused(t *testing.T) {
+	out, in := socket(t), socket(t)
+	if !out.segment.Load() {
+		t.Skip("the kernel does not segment")
+	}
+	frame := func() {
+		for i := range 3 {
+			_, _ = out.WriteToAddrPort(rtp(100, uint32(i)), at(in))
 		}
 		out.Flush()
-		buf := make([]byte, 2000)
-		for i, r := range receivers {
-			for _, w := range want[i] {
-				n, from, err := r.within(buf)
-				if err != nil || from != at(out) || n != w&0xffff || int(binary.BigEndian.Uint32(buf[2:])) != w>>16 {
-					t.Fatalf("receiver %d: %d bytes, number %d, %v; want %d of %d", i, n, binary.BigEndian.Uint32(buf[2:]), err, w>>16, w&0xffff)
+		for i := range 3 {
+			buf := make([]byte, 200)
+			if n, _, err := in.within(buf); n != 100 || err != nil || int(binary.BigEndian.Uint32(buf[2:])) != i {
+				t.Fatal(i, n, err)
+			}
+		}
+	}
+	for i := range tooOften - 1 {
+		refuse(t, out, true)
+		frame()
+		if out.refused != i+1 {
+			t.Fatalf("refused %d times, of %d", out.refused, i+1)
+		}
+	}
+	refuse(t, out, false)
+	before := out.Stats().Calls
+	if frame(); out.refused > 0 || out.Stats().Calls != before+1 {
+		t.Errorf("%d refused, %d calls", out.refused, out.Stats().Calls-before)
+	}
+	refuse(t, out, true)
+	for range tooOften {
+		frame()
+	}
+	if out.segment.Load() {
+		t.Error("the kernel is asked for ever")
+	}
+	if s := out.Stats(); s.Dropped > 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// One socket for both families sends to both, and knows where each datagram came from.
+func TestBothFamilies(t *testing.T) {
+	both := socketsAt(t, nil, 1)
+	port := at(both).Port()
+	for _, ip := range []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback} {
+		far := socketsAt(t, ip, 1)
+		to := netip.AddrPortFrom(at(far).Addr(), port)
+		for i := range 40 { // more than one call reads
+			_, _ = far.WriteToAddrPort(rtp(100+i, uint32(i)), to)
+		}
+		far.Flush()
+		buf := make([]byte, 200)
+		for i := range 40 {
+			n, from, err := both.within(buf)
+			if n != 100+i || err != nil || unmapped(from) != at(far) || int(binary.BigEndian.Uint32(buf[2:])) != i {
+				t.Fatal(i, n, from, err)
+			}
+			_, _ = both.WriteToAddrPort(buf[:n], unmapped(from))
+		}
+		both.Flush()
+		for i := range 40 {
+			if n, from, err := far.within(buf); n != 100+i || from != to || err != nil {
+				t.Fatal(i, n, from, err)
+			}
+		}
+	}
+}
+
+// Datagrams of every size come whole, however many wait.
+func TestAllSizesAreRead(t *testing.T) {
+	in := socket(t)
+	far, err := net.DialUDP("udp", nil, in.LocalAddr().(*net.UDPAddr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	sizes := []int{0, 1, 20, 1200, 1500, 9000, 60_000, 0, 65_507, 7}
+	buf := make([]byte, maxPacket<<6)
+	for k := range 200 {
+		want := make([]byte, sizes[k%len(sizes)])
+		for i := range want {
+			want[i] = byte(i*7 + k)
+		}
+		if _, err := far.Write(want); err != nil {
+			t.Fatal(err)
+		}
+		if k%40 != 39 {
+			continue
+		}
+		for j := k - 39; j <= k; j++ {
+			n, _, err := in.within(buf)
+			if err != nil || n != sizes[j%len(sizes)] {
+				t.Fatalf("datagram %d: %d bytes, %v; want %d", j, n, err, sizes[j%len(sizes)])
+			}
+			for i, b := range buf[:n] {
+				if b != byte(i*7+j) {
+					t.Fatalf("datagram %d differs at %d", j, i)
 				}
 			}
 		}
-	})
-	if s := out.Stats(); s.Calls >= s.Packets || s.Dropped > 0 {
-		t.Errorf("%+v", s)
+	}
+}
+
+// A socket closes while it is read, though nobody takes what comes.
+func TestCloseWithFullQueue(t *testing.T) {
+	in, out := socket(t), socket(t)
+	for i := range 2 * waiting {
+		_, _ = out.UDPConn.WriteToUDPAddrPort(rtp(100, uint32(i)), at(in))
+	}
+	for deadline := time.Now().Add(5 * time.Second); len(in.rest) < waiting; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nothing came")
+		}
+	}
+	closed := make(chan error, 1)
+	go func() { closed <- in.Close() }()
+	select {
+	case err := <-closed:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the socket does not close")
+	}
+}
+
+type nothing struct{}
+
+func (nothing) Take([]byte) bool { return true }
+
+// Neither what sends nor what reads allocates.
+func TestNoAllocations(t *testing.T) {
+	out, in := socket(t), socket(t)
+	in.Route(at(out), nothing{})
+	p := rtp(1200, 1)
+	to := at(in)
+	frame := func() {
+		for range 10 {
+			_, _ = out.WriteToAddrPort(p, to)
+		}
+		out.Flush()
+	}
+	frame()
+	if n := testing.AllocsPerRun(200, frame); n >= 1 {
+		t.Errorf("%.0f allocations a frame", n)
 	}
 }
 
