@@ -198,7 +198,7 @@ func TestScriptedExpert(t *testing.T) {
 	frames = find(dead, "frame")
 	last := frames[len(frames)-1]["shown"].(float64)
 	for _, s := range find(dead, "state") {
-		if s["what"] == "field" && s["state"] == "offline" {
+		if s["what"] == "field" && (s["state"] == "offline" || s["state"] == "interrupted") {
 			after := (s["at"].(float64) - last) / 1e6
 			t.Logf("lost: said %.1f s after the last picture", after)
 			if after > 6.5 {
@@ -297,9 +297,14 @@ func state(c *call.Call) string {
 
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	for end := time.Now().Add(15 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
+	within(t, 15*time.Second, what, so)
+}
+
+func within(t *testing.T, most time.Duration, what string, so func() bool) {
+	t.Helper()
+	for end := time.Now().Add(most); !so(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("after 15 s still not: %s", what)
+			t.Fatalf("after %v still not: %s", most, what)
 		}
 	}
 }

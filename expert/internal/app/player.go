@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sightline/annotate"
+	"sightline/expert/internal/call"
 	"sightline/expert/internal/desk"
 	"sightline/expert/internal/script"
 )
@@ -129,7 +130,7 @@ func (p *player) is(c script.Command) bool {
 		}
 	case "lost":
 		for _, cam := range st.call.Room().Cameras {
-			if !cam.Online {
+			if !cam.Online || cam.Reason == call.Interrupted {
 				return true
 			}
 		}

@@ -124,8 +124,11 @@ func (t *tally) room(r *call.Room, camera string) {
 	for _, c := range r.Cameras {
 		if c.Participant == camera {
 			state = "online"
-			if !c.Online {
+			switch {
+			case !c.Online:
 				state, reason = "offline", c.Reason
+			case c.Reason == call.Interrupted:
+				state = c.Reason
 			}
 		}
 	}

@@ -135,7 +135,7 @@ const Help = `One command in a line; # begins a comment.
   wait placed N [timeout]         N marks have their place in the world
   wait marks N [timeout]          there are N marks, no more and no less
   wait tag MACHINE TAG [timeout]  a reading has come
-  wait lost [timeout]             the participant whose picture is shown is gone
+  wait lost [timeout]             the participant whose picture is shown is gone, or his connection is interrupted
   sleep DURATION
   mark TOOL x,y [x,y ...] [colour=#rrggbb] [text="..."] [delay=DURATION]
   undo | delete last | clear | freeze | unfreeze

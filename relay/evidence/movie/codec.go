@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/bluenviron/mediacommon/v2/pkg/codecs/av1"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/h264"
 	"github.com/bluenviron/mediacommon/v2/pkg/codecs/vp9"
 	"github.com/bluenviron/mediacommon/v2/pkg/formats/fmp4"
@@ -80,24 +79,6 @@ func formatVP8(data []byte) (Format, error) {
 	return f, nil
 }
 
-func formatAV1(data []byte) (Format, error) {
-	var units av1.Bitstream
-	if units.Unmarshal(data) != nil {
-		return Format{}, ErrFrame
-	}
-	for _, u := range units {
-		if len(u) == 0 || av1.OBUType(u[0]>>3&0x0f) != av1.OBUTypeSequenceHeader {
-			continue
-		}
-		var h av1.SequenceHeader
-		if h.Unmarshal(u) != nil {
-			return Format{}, ErrFrame
-		}
-		return Format{codec: &mp4.CodecAV1{SequenceHeader: u}, timescale: 90000, width: h.Width(), height: h.Height()}, nil
-	}
-	return Format{}, ErrFrame
-}
-
 // head returns the beginning of the file.
 func (f Format) head() ([]byte, error) {
 	var out seekablebuffer.Buffer
@@ -122,8 +103,7 @@ func sampleOf(codec string, u Unit) (*fmp4.Sample, error) {
 			return nil, ErrFrame
 		}
 	case AV1:
-		var units av1.Bitstream
-		if units.Unmarshal(u.Data) != nil || s.FillAV1(units) != nil {
+		if !unitsAV1(u.Data, func(byte, []byte) {}) { // the file holds them as they are
 			return nil, ErrFrame
 		}
 	}
