@@ -36,6 +36,7 @@ var nineFor = flag.Duration("nine", 15*time.Second, "how long nine people are in
 func TestNine(t *testing.T) {
 	p := relaytest.StartProcess(t, t.TempDir(), "127.0.0.1:0", "--joins-per-minute", "0")
 	n := &nine{t: t, p: p, authority: p.Authority(t), parties: map[string]*party{}}
+	time.Sleep(5 * time.Second) // until all that starts with the relay has started
 	before := n.settled()
 	ctx, stop := context.WithCancel(t.Context())
 	for i := range 7 {
