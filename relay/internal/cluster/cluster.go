@@ -100,12 +100,12 @@ type peer struct {
 
 // Directory is one relay's view. Its methods may be called from any goroutine.
 type Directory struct {
-	cfg   Config
-	began time.Time
-	ctx   context.Context
-	stop  context.CancelFunc
-	tasks sync.WaitGroup
-	deaf  func()
+	cfg     Config
+	listens time.Time // since when, without a break
+	ctx     context.Context
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
+	deaf    func()
 
 	mu       sync.Mutex
 	peers    map[string]*peer  // by name
@@ -123,7 +123,7 @@ type Directory struct {
 // Open begins to take part. Close ends it.
 func Open(cfg Config) (*Directory, error) {
 	now := cfg.Now()
-	d := &Directory{cfg: cfg, began: now, peers: map[string]*peer{}, current: map[string]string{}, rooms: map[string]string{}, from: map[string]string{},
+	d := &Directory{cfg: cfg, listens: now, peers: map[string]*peer{}, current: map[string]string{}, rooms: map[string]string{}, from: map[string]string{},
 		said: map[uint64]time.Time{}, heard: now, proven: now}
 	d.ctx, d.stop = context.WithCancel(context.Background())
 	var err error
@@ -240,6 +240,9 @@ func (d *Directory) prove() {
 		cancel()
 		if err == nil {
 			d.mu.Lock()
+			if began.Sub(d.proven) > cutOff {
+				d.listens = began // it was cut off: what it knows of the others is old
+			}
 			d.proven = began
 			d.mu.Unlock()
 		}
@@ -277,13 +280,15 @@ func (d *Directory) known(now time.Time) bool {
 // alive says whether a run of a relay lives; unsure that this relay has not listened for long enough. The caller holds
 // mu.
 func (d *Directory) alive(r Relay) (alive, unsure bool) {
-	if p := d.peers[r.Name]; p != nil {
-		return d.cfg.Now().Sub(p.at) < dead, false
+	if p := d.peers[r.Name]; p != nil && d.cfg.Now().Sub(p.at) < dead {
+		return true, false
+	} else if p != nil {
+		return false, !p.at.IsZero() && d.cfg.Now().Sub(d.listens) < dead // zero: it has said that it ends
 	}
 	if now := d.current[r.URL]; now != "" && now != r.Name || r.URL == d.cfg.URL {
 		return false, false // it has been started again
 	}
-	return false, d.cfg.Now().Sub(d.began) < dead
+	return false, d.cfg.Now().Sub(d.listens) < dead
 }
 
 // watched hears of changes of the directory.
