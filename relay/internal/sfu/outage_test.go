@@ -5,17 +5,21 @@ import (
 	"time"
 )
 
+// carried is a track and the slot that carries it, by a clock that the test sets.
+func carried(keys *int, at *time.Time) (*Up, *Down, *written) {
+	u, out := testUp(keys), &written{}
+	d := testDown(out)
+	u.link.Now = func() time.Time { return *at }
+	d.link.Now = u.link.Now
+	d.attach(u)
+	return u, d, out
+}
+
 // After an outage the receiver asks for all that it missed: it gets nothing of that, but the next key frame, and what it
 // misses from there on.
 func TestWhatAnOutageTookIsNotSentAgain(t *testing.T) {
-	keys := 0
-	u := testUp(&keys)
-	out := &written{}
-	d := testDown(out)
-	at := time.Unix(1000, 0)
-	u.link.Now = func() time.Time { return at }
-	d.link.Now = u.link.Now
-	d.attach(u)
+	keys, at := 0, time.Unix(1000, 0)
+	u, d, out := carried(&keys, &at)
 	play := func(from, to, key int) {
 		for seq := from; seq < to; seq++ {
 			at = at.Add(10 * time.Millisecond)
@@ -62,14 +66,8 @@ func TestWhatAPublisherCouldNotSend(t *testing.T) {
 }
 
 func TestReceiversGoOnWithAKeyFrame(t *testing.T) {
-	keys := 0
-	u := testUp(&keys)
-	out := &written{}
-	d := testDown(out)
-	at := time.Unix(1000, 0)
-	u.link.Now = func() time.Time { return at }
-	d.link.Now = u.link.Now
-	d.attach(u)
+	keys, at := 0, time.Unix(1000, 0)
+	u, _, out := carried(&keys, &at)
 	send(u, 0, true)
 	send(u, 1, false)
 	keys, at = 0, at.Add(time.Second)
