@@ -277,18 +277,19 @@ func (d *Directory) known(now time.Time) bool {
 	return false
 }
 
-// alive says whether a run of a relay lives; unsure that this relay has not listened for long enough. The caller holds
-// mu.
+// alive says whether a run of a relay lives; unsure that this relay has not listened for long enough since it began, or
+// was cut off. The caller holds mu.
 func (d *Directory) alive(r Relay) (alive, unsure bool) {
-	if p := d.peers[r.Name]; p != nil && d.cfg.Now().Sub(p.at) < dead {
-		return true, false
-	} else if p != nil {
-		return false, !p.at.IsZero() && d.cfg.Now().Sub(d.listens) < dead // zero: it has said that it ends
+	now := d.cfg.Now()
+	deaf := now.Sub(d.listens) < dead
+	if p := d.peers[r.Name]; p != nil {
+		alive = now.Sub(p.at) < dead
+		return alive, !alive && deaf && !p.at.IsZero() // zero: it has said that it ends
 	}
-	if now := d.current[r.URL]; now != "" && now != r.Name || r.URL == d.cfg.URL {
+	if run := d.current[r.URL]; run != "" && run != r.Name || r.URL == d.cfg.URL {
 		return false, false // it has been started again
 	}
-	return false, d.cfg.Now().Sub(d.listens) < dead
+	return false, deaf
 }
 
 // watched hears of changes of the directory.
