@@ -25,6 +25,7 @@ import (
 
 	"sightline/field/internal/standby"
 	"sightline/relay/evidence"
+	"sightline/relay/freeport"
 )
 
 // link is a way to a relay, TCP and UDP, that can be cut.
@@ -228,16 +229,6 @@ func tone(t *testing.T) string {
 	return path
 }
 
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
-
 func wait(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	for end := time.Now().Add(60 * time.Second); !so(); time.Sleep(50 * time.Millisecond) {
@@ -262,7 +253,7 @@ func frames(pattern string) int {
 // the field's, both are proven, and a byte that is changed in either is found.
 func TestTheSecondRecorder(t *testing.T) {
 	data, kept := t.TempDir(), t.TempDir()
-	listen := freeAddress(t)
+	listen := freeport.Address(t)
 	way := newLink(t, listen)
 	relay := startRecording(t, data, listen, way.addr)
 	out, err := exec.Command(theRelay.program, "invite", "hall", "--role", "field", "--name", "Tom", "--token-only", "--data", data).Output()

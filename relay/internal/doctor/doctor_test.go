@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"sightline/relay/freeport"
 	"sightline/relay/internal/doctor"
 	"sightline/relay/internal/relaytest"
 	"sightline/relay/internal/server"
@@ -80,14 +81,14 @@ func TestFaults(t *testing.T) {
 		"not yet good":   {func(c *doctor.Config) { c.TLSCert, c.TLSKey = certificate(t, now.Add(time.Hour), now.AddDate(0, 1, 0)) }, "tls-cert", doctor.Fail, "only from", "clock", ""},
 		"expires soon":   {func(c *doctor.Config) { c.TLSCert, c.TLSKey = certificate(t, now, now.AddDate(0, 0, 3)) }, "tls-cert", doctor.Warn, "expires at", "renew", ""},
 		"no certificate": {func(c *doctor.Config) { c.TLSCert, c.TLSKey = "none.pem", "none.pem" }, "tls-cert", doctor.Fail, "no such file", "PEM", ""},
-		"no NATS":        {func(c *doctor.Config) { c.NATS.URL = "nats://" + relaytest.FreeAddress(t) }, "nats", doctor.Fail, "NATS", "nats-server -js", ""},
-		"no broker":      {func(c *doctor.Config) { c.MQTT = "tcp://" + relaytest.FreeAddress(t) }, "mqtt", doctor.Fail, "refused", "plant's broker", ""},
-		"relay is down":  {func(c *doctor.Config) { c.URL = "http://" + relaytest.FreeAddress(t) }, "relay", doctor.Fail, "does not answer", "firewall", ""},
+		"no NATS":        {func(c *doctor.Config) { c.NATS.URL = "nats://" + freeport.Address(t) }, "nats", doctor.Fail, "NATS", "nats-server -js", ""},
+		"no broker":      {func(c *doctor.Config) { c.MQTT = "tcp://" + freeport.Address(t) }, "mqtt", doctor.Fail, "refused", "plant's broker", ""},
+		"relay is down":  {func(c *doctor.Config) { c.URL = "http://" + freeport.Address(t) }, "relay", doctor.Fail, "does not answer", "firewall", ""},
 		"only HTTP":      {func(c *doctor.Config) { c.URL = onlyHTTP.URL }, "TURN", doctor.Fail, "", "only HTTP through", ""},
 		"clock":          {func(c *doctor.Config) { c.URL = late.URL }, "clock", doctor.Fail, "off this machine's", "chrony", "TURN"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			cfg := doctor.Config{Listen: relaytest.FreeAddress(t), MQTTListen: relaytest.FreeAddress(t), Data: t.TempDir(), Now: time.Now, Patience: time.Second}
+			cfg := doctor.Config{Listen: freeport.Address(t), MQTTListen: freeport.Address(t), Data: t.TempDir(), Now: time.Now, Patience: time.Second}
 			c.change(&cfg)
 			found := doctor.Examine(t.Context(), cfg)
 			seen := false
@@ -126,7 +127,7 @@ func TestRunningRelay(t *testing.T) {
 	cert, key := certificate(t, time.Now().Add(-time.Hour), time.Now().AddDate(0, 2, 0))
 	s = relaytest.Start(t, func(c *server.Config) { c.TLSCert, c.TLSKey = cert, key })
 	u, _ = url.Parse(s.URL())
-	cfg = doctor.Config{Listen: u.Host, MQTTListen: relaytest.FreeAddress(t), MediaPort: s.MediaPort(), Data: t.TempDir(), TLSCert: cert, TLSKey: key, Now: time.Now}
+	cfg = doctor.Config{Listen: u.Host, MQTTListen: freeport.Address(t), MediaPort: s.MediaPort(), Data: t.TempDir(), TLSCert: cert, TLSKey: key, Now: time.Now}
 	said.Reset()
 	if !doctor.Print(&said, doctor.Examine(t.Context(), cfg)) || !strings.Contains(said.String(), "TURN         answers") {
 		t.Errorf("a well relay with TLS is called ill:\n%s", &said)

@@ -15,7 +15,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
-	"sightline/relay/internal/freeport"
+	"sightline/relay/freeport"
 )
 
 // Env makes a test binary be a server of NATS: see Main.

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"sightline/relay/client"
+	"sightline/relay/freeport"
 	"sightline/relay/internal/app"
 	"sightline/relay/internal/auth"
-	"sightline/relay/internal/freeport"
 	"sightline/relay/internal/natstest"
 )
 

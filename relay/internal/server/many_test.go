@@ -13,6 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"sightline/relay/client"
+	"sightline/relay/freeport"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/natstest"
@@ -197,7 +198,7 @@ func TestSignInEndsAtAnotherRelay(t *testing.T) {
 	})
 	issuer := provider(t, balancer+"/signin/callback")
 	n := 0
-	urls := []string{relaytest.FreeAddress(t), relaytest.FreeAddress(t)}
+	urls := []string{freeport.Address(t), freeport.Address(t)}
 	a, b := pair(t, func(c *server.Config) {
 		c.PublicURL, c.Listen, c.RelayURL = balancer, urls[n], "http://"+urls[n]
 		n++

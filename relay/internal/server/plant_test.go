@@ -12,7 +12,7 @@ import (
 	"sightline/devices"
 	"sightline/devices/mqtt"
 	"sightline/relay/client"
-	"sightline/relay/internal/freeport"
+	"sightline/relay/freeport"
 	"sightline/relay/internal/relaytest"
 	"sightline/relay/internal/server"
 	"sightline/relay/wire"

@@ -14,8 +14,8 @@ import (
 	"github.com/zitadel/oidc/v3/example/server/exampleop"
 	"github.com/zitadel/oidc/v3/example/server/storage"
 
+	"sightline/relay/freeport"
 	"sightline/relay/internal/audit"
-	"sightline/relay/internal/freeport"
 	"sightline/relay/internal/relaytest"
 	"sightline/relay/internal/server"
 	"sightline/relay/internal/staff"

@@ -2,23 +2,13 @@ package bench
 
 import (
 	"context"
-	"net"
 	"os/exec"
 	"path/filepath"
 	"testing"
 	"time"
-)
 
-// freePort is a loopback address that nobody listens on now.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
-}
+	"sightline/relay/freeport"
+)
 
 // TestRelayKilled kills the relay with -9 in the middle of a call and starts it again on the same data.
 // Field, plant and expert have to come back by themselves, the marks have to be there, and the call has
@@ -35,7 +25,7 @@ func TestRelayKilled(t *testing.T) {
 		Script: script(t, text), Every: 3}
 	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
 	defer cancel()
-	s := &session{cfg: cfg, listen: freePort(t), mqttListen: freePort(t)}
+	s := &session{cfg: cfg, listen: freeport.Address(t), mqttListen: freeport.Address(t)}
 	for _, step := range []func(context.Context) error{s.startRelay, s.startPlant, s.startField, s.startExpert} {
 		if err := step(ctx); err != nil {
 			t.Fatal(err)
