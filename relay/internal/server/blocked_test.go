@@ -18,7 +18,7 @@ func TestWatchOverTCP(t *testing.T) {
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeTCP4})
 	watcher := relaytest.NewGuestOver(t, relaytest.Token(t, s.Authority(), "viewer", "Wall"), settings, webrtc.Configuration{})
-	packets, _ := watch(t, watcher, s.URL()+"/whep/hall")
+	packets, _, _ := watch(t, watcher, s.URL()+"/whep/hall")
 	relaytest.Counted(t, "packets", 60, packets.Load)
 	pair, err := watcher.PC.SCTP().Transport().ICETransport().GetSelectedCandidatePair()
 	if err != nil || pair.Local.Protocol != webrtc.ICEProtocolTCP {
@@ -42,7 +42,7 @@ func TestWatchOverTURN(t *testing.T) {
 	watcher := relaytest.NewGuestOver(t, relaytest.Token(t, s.Authority(), "viewer", "Wall"), settings, webrtc.Configuration{
 		ICETransportPolicy: webrtc.ICETransportPolicyRelay,
 		ICEServers:         []webrtc.ICEServer{{URLs: []string{m[1]}, Username: m[2], Credential: m[3]}}})
-	packets, _ := watch(t, watcher, s.URL()+"/whep/hall")
+	packets, _, _ := watch(t, watcher, s.URL()+"/whep/hall")
 	relaytest.Counted(t, "packets", 60, packets.Load)
 	if sdp := watcher.PC.LocalDescription().SDP; !strings.Contains(sdp, "typ relay") || strings.Contains(sdp, "typ host") {
 		t.Errorf("not over TURN alone:\n%s", sdp)

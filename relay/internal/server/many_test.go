@@ -70,7 +70,7 @@ func TestAnyRelayLeadsToTheRoom(t *testing.T) {
 	}
 	relaytest.Eventually(t, "a mark comes", func() bool { _, ok := heard.Get(wire.KindMark, "m"); return ok })
 	film(t, relaytest.NewGuest(t, token("field", "phone")), other.URL()+"/whip/hall")
-	packets, _ := watch(t, relaytest.NewGuest(t, token("viewer", "wall")), other.URL()+"/whep/hall")
+	packets, _, _ := watch(t, relaytest.NewGuest(t, token("viewer", "wall")), other.URL()+"/whep/hall")
 	relaytest.Counted(t, "packets by WHEP", 20, packets.Load)
 	if n := len(other.Rooms()); n != 0 {
 		t.Errorf("the other relay has %d rooms", n)
