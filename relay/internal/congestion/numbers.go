@@ -12,14 +12,15 @@ import (
 type Numbers struct {
 	mu   sync.Mutex
 	next uint16
+	from time.Time // when the first left
 	ring [2048]departure
 	acks []Ack // of the feedback that is read, reused
 }
 
 type departure struct {
+	at   time.Duration // since the first
 	seq  uint16
-	size int32
-	at   time.Time
+	size uint16 // 0: none yet
 }
 
 // Ack is what the receiver said of one packet.
@@ -34,9 +35,12 @@ type Ack struct {
 func (n *Numbers) Next(size int, at time.Time) uint16 {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	if n.from.IsZero() {
+		n.from = at
+	}
 	seq := n.next
 	n.next++
-	n.ring[int(seq)%len(n.ring)] = departure{seq, int32(size), at}
+	n.ring[int(seq)%len(n.ring)] = departure{at.Sub(n.from), seq, uint16(size)}
 	return seq
 }
 
@@ -54,7 +58,7 @@ func (n *Numbers) Read(f *rtcp.TransportLayerCC) []Ack {
 		}
 		left--
 		d := n.ring[int(seq)%len(n.ring)]
-		known := d.seq == seq && !d.at.IsZero()
+		known := d.seq == seq && d.size > 0
 		seq++
 		came := symbol == rtcp.TypeTCCPacketReceivedSmallDelta || symbol == rtcp.TypeTCCPacketReceivedLargeDelta
 		if came && delta < len(f.RecvDeltas) {
@@ -62,7 +66,7 @@ func (n *Numbers) Read(f *rtcp.TransportLayerCC) []Ack {
 			delta++
 		}
 		if known {
-			n.acks = append(n.acks, Ack{Sent: d.at, Arrived: arrived, Size: int(d.size), Lost: !came})
+			n.acks = append(n.acks, Ack{Sent: n.from.Add(d.at), Arrived: arrived, Size: int(d.size), Lost: !came})
 		}
 	}
 	for _, chunk := range f.PacketChunks {

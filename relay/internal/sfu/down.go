@@ -136,7 +136,8 @@ func (d *Down) begin(u *Up, g *group) (shown bool) {
 	if d.bound == nil || !g.whole || !moving(d.rung) {
 		return false
 	}
-	g.each(u.ClockRate, func(p *Packet, timestamp uint32) { d.repeat(p, timestamp, p.Arrived) })
+	now := d.link.Now()
+	g.each(u.ClockRate, func(p *Packet, timestamp uint32) { d.repeat(p, timestamp, p.Arrived, now) })
 	return true
 }
 
@@ -222,18 +223,18 @@ func (d *Down) write(p *Packet) outcome {
 	if !d.waiting && d.thin.leaves(p, d.out.isLate(p.Header.SequenceNumber)) {
 		return d.leave(p)
 	}
-	return d.forward(p, p.Header.Timestamp, p.Arrived)
+	return d.forward(p, p.Header.Timestamp, p.Arrived, p.Arrived)
 }
 
 // repeat sends a packet that was kept. The caller holds mu.
-func (d *Down) repeat(p *Packet, timestamp uint32, at time.Time) {
-	if d.forward(p, timestamp, at) == wasSent {
+func (d *Down) repeat(p *Packet, timestamp uint32, at, now time.Time) {
+	if d.forward(p, timestamp, at, now) == wasSent {
 		d.counts.Repeated++
 	}
 }
 
-// forward renumbers a packet and sends it. The caller holds mu.
-func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) outcome {
+// forward renumbers a packet and sends it now. at is when the stream's clock was at timestamp. The caller holds mu.
+func (d *Down) forward(p *Packet, timestamp uint32, at, now time.Time) outcome {
 	if d.waiting {
 		d.out.resume(p.Header.SequenceNumber, timestamp, d.fresh || p.from != d.sent, d.cut, at, d.up.ClockRate)
 		d.waiting, d.fresh, d.sent = false, false, p.from
@@ -246,7 +247,7 @@ func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) outcome {
 	h := &d.header
 	*h = rtp.Header{Version: 2, Marker: p.Header.Marker, PayloadType: b.payloads[d.up.Codec].media, SequenceNumber: seq,
 		Timestamp: ts, SSRC: b.ssrc, Extensions: h.Extensions[:0]}
-	number := d.extend(h, p)
+	number := d.extend(h, p, now)
 	back := uint16(0)
 	if d.up.Codec == media.VP8 {
 		back = d.out.framesBefore(p.Header.SequenceNumber)
@@ -259,15 +260,15 @@ func (d *Down) forward(p *Packet, timestamp uint32, at time.Time) outcome {
 	d.packets++
 	d.octets += uint32(len(p.Payload))
 	if d.kind == webrtc.RTPCodecTypeVideo {
-		d.kept.add(sent{packet: p, up: d.up, timestamp: ts, at: d.link.Now(), seq: seq, transport: number, back: back})
+		d.kept.add(sent{packet: p, up: d.up, timestamp: ts, at: d.link.since(now), seq: seq, transport: number, back: back})
 	}
 	return became
 }
 
 // extend puts the header extensions on a packet and returns its transport-wide number.
-func (d *Down) extend(h *rtp.Header, p *Packet) (number uint16) {
+func (d *Down) extend(h *rtp.Header, p *Packet, now time.Time) (number uint16) {
 	if d.bound.transport != 0 {
-		number = d.link.numbers.Next(len(p.Payload)+overhead, d.link.Now())
+		number = d.link.numbers.Next(len(p.Payload)+overhead, now)
 		d.extendAs(h, p, number)
 		return number
 	}
@@ -304,13 +305,13 @@ func (d *Down) resend(seqs []uint16) {
 		return
 	}
 	now := d.link.Now()
-	if moving(d.rung) && d.kept.missedLong(seqs, now.Add(-longMissed-d.rtt)) {
+	if moving(d.rung) && d.kept.missedLong(seqs, d.link.since(now)-longMissed-d.rtt) {
 		d.restart()
 		return
 	}
 	pause := min(max(d.rtt, 10*time.Millisecond), 500*time.Millisecond)
 	for _, seq := range seqs {
-		s := d.kept.get(seq, now, pause)
+		s := d.kept.get(seq, d.link.since(now), pause)
 		if s == nil {
 			continue
 		}
@@ -326,7 +327,7 @@ func (d *Down) resend(seqs []uint16) {
 		}
 		h.PayloadType, h.SSRC, h.SequenceNumber = pt.rtx, b.rtx, d.rtx
 		d.rtx++
-		d.extend(h, s.packet)
+		d.extend(h, s.packet, now)
 		d.again = append(binary.BigEndian.AppendUint16(d.again[:0], s.seq), d.payload(s.packet, s.back)...)
 		d.sentAgain(b.out.WriteRTP(h, d.again))
 	}

@@ -15,16 +15,17 @@ const keptSent = 512
 // holds references: the packets themselves are shared by all receivers. The slot's lock guards it.
 type history struct{ ring []sent }
 
+// sent is small: to write one for each packet to each receiver is waiting for memory.
 type sent struct {
 	packet    *Packet
 	up        *Up
+	at        time.Duration // when it was sent first, since the link began; so is again
+	again     time.Duration
 	timestamp uint32
-	at        time.Time // when it was sent first
 	seq       uint16
 	transport uint16 // transport-wide number
 	back      uint16 // by how much its picture ID is lowered
-	again     time.Time
-	times     int
+	times     uint8
 }
 
 func (h *history) add(s sent) {
@@ -40,12 +41,12 @@ func (h *history) add(s sent) {
 }
 
 // get returns a packet that is to be sent again, unless it was just now.
-func (h *history) get(seq uint16, now time.Time, pause time.Duration) *sent {
+func (h *history) get(seq uint16, now, pause time.Duration) *sent {
 	if h.ring == nil {
 		return nil
 	}
 	e := &h.ring[seq%keptSent]
-	if e.packet == nil || e.seq != seq || now.Sub(e.again) < pause || e.times == maxResent {
+	if e.packet == nil || e.seq != seq || e.times > 0 && now-e.again < pause || e.times == maxResent {
 		return nil
 	}
 	e.again, e.times = now, e.times+1
@@ -53,13 +54,13 @@ func (h *history) get(seq uint16, now time.Time, pause time.Duration) *sent {
 }
 
 // missedLong says whether one of the packets was sent before a moment and was not asked for until now.
-func (h *history) missedLong(seqs []uint16, before time.Time) bool {
+func (h *history) missedLong(seqs []uint16, before time.Duration) bool {
 	if h.ring == nil {
 		return false
 	}
 	return slices.ContainsFunc(seqs, func(seq uint16) bool {
 		e := &h.ring[seq%keptSent]
-		return e.packet != nil && e.seq == seq && e.times == 0 && e.at.Before(before)
+		return e.packet != nil && e.seq == seq && e.times == 0 && e.at < before
 	})
 }
 

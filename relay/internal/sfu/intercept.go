@@ -41,7 +41,7 @@ func (l *link) intercept(datagram []byte) direct.Verdict {
 }
 
 // aliveEvery is how often pion sees a packet of RTCP, so that it knows that the path lives.
-const aliveEvery = 400 // ms
+const aliveEvery = 800 // ms
 
 func (l *link) alive() direct.Verdict {
 	now, last := l.Now().UnixMilli(), l.seen.Load()

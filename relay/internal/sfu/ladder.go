@@ -268,7 +268,7 @@ func (d *Down) pace(now time.Time) bool {
 		p := d.still[0]
 		d.still = d.still[1:]
 		d.credit -= float64(len(p.Payload) + overhead)
-		d.repeat(p, p.Header.Timestamp, now)
+		d.repeat(p, p.Header.Timestamp, now, now)
 		p.Release(u.Pool)
 	}
 	return true

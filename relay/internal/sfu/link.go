@@ -42,6 +42,7 @@ type LinkConfig struct {
 // link is a PeerConnection and the tasks that run for it.
 type link struct {
 	LinkConfig
+	began     time.Time
 	pc        *webrtc.PeerConnection
 	tap       *direct.Tap
 	connected chan struct{} // closed when media can flow for the first time
@@ -71,7 +72,7 @@ type link struct {
 }
 
 func newLink(cfg LinkConfig) (*link, error) {
-	l := &link{LinkConfig: cfg, connected: make(chan struct{}), stop: make(chan struct{}),
+	l := &link{LinkConfig: cfg, began: cfg.Now(), connected: make(chan struct{}), stop: make(chan struct{}),
 		arrived: twcc.NewRecorder(ownSSRC), changed: make(chan struct{}, 1)}
 	tap := direct.New(&cfg.Settings, cfg.Ports, l.intercept)
 	api, err := media.NewRelayAPI(cfg.Settings)
@@ -219,6 +220,9 @@ func (l *link) moved() {
 	defer l.hearing.Unlock()
 	l.estimate.Moved(l.Now())
 }
+
+// since returns how long the link is old.
+func (l *link) since(now time.Time) time.Duration { return now.Sub(l.began) }
 
 func (l *link) flush() {
 	if l.Flush != nil {

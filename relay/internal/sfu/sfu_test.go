@@ -64,7 +64,7 @@ func TestSequenceDropsWhatIsFromBeforeTheBreak(t *testing.T) {
 
 func testLink() *link {
 	now := time.Unix(1, 0)
-	return &link{LinkConfig: LinkConfig{Pool: NewPool(), Now: func() time.Time { now = now.Add(time.Second / 30); return now }},
+	return &link{began: now, LinkConfig: LinkConfig{Pool: NewPool(), Now: func() time.Time { now = now.Add(time.Second / 30); return now }},
 		arrived: twcc.NewRecorder(ownSSRC), stop: make(chan struct{})}
 }
 

@@ -53,7 +53,7 @@ func (d *Down) leave(p *Packet) outcome {
 	h := &d.header
 	*h = rtp.Header{Version: 2, PayloadType: d.bound.payloads[d.up.Codec].media, SequenceNumber: seq, Timestamp: ts, SSRC: d.bound.ssrc,
 		Extensions: h.Extensions[:0]}
-	d.extend(h, p)
+	d.extend(h, p, p.Arrived)
 	if _, err := d.bound.out.WriteRTP(h, nil); err != nil {
 		return notWritten
 	}

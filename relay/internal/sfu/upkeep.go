@@ -36,7 +36,7 @@ func (l *link) upkeep() {
 		if len(ups) > 0 {
 			next = feedbackEvery
 		}
-		if len(ups) > 0 && now.Sub(acknowledged) >= feedbackEvery {
+		if len(ups) > 0 && now.Sub(acknowledged) >= feedbackEvery-early {
 			acknowledged = now
 			l.acknowledge(ups)
 			l.want(now)
@@ -44,7 +44,7 @@ func (l *link) upkeep() {
 				u.askMissing(now)
 			}
 		}
-		if now.Sub(reported) >= reportEvery {
+		if now.Sub(reported) >= reportEvery-feedbackEvery {
 			reported = now
 			l.try(now)
 			l.report(ups, downs, now)
@@ -57,8 +57,20 @@ func (l *link) upkeep() {
 			l.flush()
 			next = paceEvery
 		}
-		timer.Reset(next)
+		timer.Reset(together(now, next))
 	}
+}
+
+// early is by how much a turn may come before its time, since the last one may have been late.
+const early = feedbackEvery / 4
+
+// together returns about d, such that links wake in the same moments: to be woken from sleep costs a processor more than
+// what there is to do.
+func together(now time.Time, d time.Duration) time.Duration {
+	if d < feedbackEvery {
+		return d
+	}
+	return now.Add(d).Truncate(feedbackEvery).Sub(now)
 }
 
 // try looks whether a link that is not heard of bears more by now.

@@ -29,7 +29,7 @@ type message struct {
 	size uint32
 }
 
-// outbox writes to a socket. One goroutine at a time calls it.
+// outbox writes to a socket.
 type outbox struct {
 	conn     syscall.RawConn
 	six      bool // an IPv6 socket, for which an IPv4 address is mapped
@@ -56,7 +56,6 @@ func newWriter(conn *net.UDPConn) (writer, error) {
 	return o, nil
 }
 
-// WriteBatch sends messages, and returns how many the kernel took before an error.
 func (o *outbox) WriteBatch(ms []ipv4.Message, _ int) (int, error) {
 	if len(ms) == 0 {
 		return 0, nil
@@ -81,6 +80,28 @@ func (o *outbox) send(fd uintptr) bool {
 		o.sent, o.failed = int(n), err
 		return err != unix.EAGAIN
 	}
+}
+
+func (o *outbox) WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error) {
+	name := new(unix.RawSockaddrInet6)
+	size := o.name(name, net.UDPAddrFromAddrPort(to))
+	var failed syscall.Errno
+	err := o.conn.Write(func(fd uintptr) (done bool) {
+		for {
+			_, _, failed = unix.RawSyscall6(unix.SYS_SENDTO, fd, uintptr(unsafe.Pointer(unsafe.SliceData(b))), uintptr(len(b)), 0,
+				uintptr(unsafe.Pointer(name)), uintptr(size))
+			if failed != unix.EINTR {
+				return failed != unix.EAGAIN
+			}
+		}
+	})
+	switch {
+	case err != nil:
+		return 0, err
+	case failed != 0:
+		return 0, os.NewSyscallError("sendto", failed)
+	}
+	return len(b), nil
 }
 
 // pack writes messages as the kernel reads them. Nothing is copied but addresses.
@@ -155,8 +176,8 @@ type inbox struct {
 	zones    map[uint32]string
 }
 
-// receive calls take with each datagram that comes, until that says false or the socket is closed.
-func receive(s *net.UDPConn, take func(datagram []byte, from netip.AddrPort) bool) {
+// receive gives c each datagram that comes, until it wants no more or the socket is closed.
+func receive(s *net.UDPConn, c *Conn) {
 	raw, err := s.SyscallConn()
 	if err != nil {
 		return
@@ -169,15 +190,29 @@ func receive(s *net.UDPConn, take func(datagram []byte, from netip.AddrPort) boo
 		in.messages[i].Iov, in.messages[i].Name = &in.buffers[i], (*byte)(unsafe.Pointer(&in.names[i]))
 		in.messages[i].SetIovlen(1)
 	}
-	for more := true; more; {
-		err := raw.Read(func(fd uintptr) (done bool) {
-			n := in.read(fd)
-			for i := 0; i < n && more; i++ {
-				more = take(in.data[i][:in.messages[i].size], in.from(i))
-			}
-			return !more || n == atOnce || n < 0 // else nothing is left: it is called again when something has come
-		})
-		more = more && err == nil
+	begun, more := false, true
+	read := func(fd uintptr) (done bool) {
+		n := in.read(fd)
+		if n > 0 && !begun {
+			c.begin()
+			begun = true
+		}
+		for i := 0; i < n && more; i++ {
+			more = c.take(in.data[i][:in.messages[i].size], in.from(i))
+		}
+		if begun && n < atOnce { // nothing is left
+			c.end()
+			begun = false
+		}
+		return !more || n == atOnce || n < 0 // else it is called again when something has come
+	}
+	for more {
+		if err := raw.Read(read); err != nil {
+			break
+		}
+	}
+	if begun {
+		c.end()
 	}
 }
 

@@ -5,7 +5,6 @@ package udp
 import (
 	"errors"
 	"net"
-	"net/netip"
 
 	"golang.org/x/net/ipv4"
 	"golang.org/x/net/ipv6"
@@ -13,19 +12,31 @@ import (
 
 func newWriter(conn *net.UDPConn) (writer, error) {
 	if conn.LocalAddr().(*net.UDPAddr).IP.To4() != nil {
-		return ipv4.NewPacketConn(conn), nil
+		return outbox{conn, ipv4.NewPacketConn(conn)}, nil
 	}
-	return ipv6.NewPacketConn(conn), nil
+	return outbox{conn, ipv6.NewPacketConn(conn)}, nil
 }
 
-// receive calls take with each datagram that comes, until that says false or the socket is closed.
-func receive(s *net.UDPConn, take func(datagram []byte, from netip.AddrPort) bool) {
+// outbox has what ipv4 and ipv6 have in common.
+type outbox struct {
+	*net.UDPConn
+	batches interface {
+		WriteBatch(ms []ipv4.Message, flags int) (int, error)
+	}
+}
+
+func (o outbox) WriteBatch(ms []ipv4.Message, flags int) (int, error) {
+	return o.batches.WriteBatch(ms, flags)
+}
+
+// receive gives c each datagram that comes, until it wants no more or the socket is closed.
+func receive(s *net.UDPConn, c *Conn) {
 	for b := make([]byte, 64<<10); ; {
 		n, from, err := s.ReadFromUDPAddrPort(b)
 		switch {
 		case errors.Is(err, net.ErrClosed):
 			return
-		case err == nil && !take(b[:n], from):
+		case err == nil && !c.take(b[:n], from):
 			return
 		}
 	}

@@ -24,9 +24,12 @@ const hold = time.Millisecond
 // flushAt is how many packets are sent without waiting for Flush.
 const flushAt = 256
 
-// writer is what ipv4 and ipv6 have in common.
+// writer writes to a socket.
 type writer interface {
+	// WriteBatch sends messages, and returns how many the kernel took before an error. One goroutine at a time calls it.
 	WriteBatch(ms []ipv4.Message, flags int) (int, error)
+	// WriteToUDPAddrPort sends one datagram. Any goroutine calls it.
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
 }
 
 // Conn is a UDP socket, or several on one address, among which the kernel divides the far ends. Each is read by a goroutine
@@ -39,7 +42,9 @@ type Conn struct {
 	ended        chan struct{}
 
 	out   writer
-	timer *time.Timer
+	timer *time.Timer // flushes what nobody else has flushed in time
+	armed atomic.Bool
+	busy  atomic.Int32 // readers that have not yet read all that has come: they look after what waits, when they have
 
 	mu      sync.Mutex
 	filling *batch
@@ -103,10 +108,13 @@ func Listen(addr *net.UDPAddr, readers int) (*Conn, error) {
 		return nil, err
 	}
 	c.segment.Store(segments(c.UDPConn))
-	c.timer = time.AfterFunc(time.Hour, c.Flush)
+	c.timer = time.AfterFunc(time.Hour, func() {
+		c.armed.Store(false)
+		c.Flush()
+	})
 	c.timer.Stop()
 	for _, s := range sockets {
-		c.readers.Go(func() { receive(s, c.take) })
+		c.readers.Go(func() { receive(s, c) })
 	}
 	return c, nil
 }
@@ -198,6 +206,28 @@ func (c *Conn) Unroute(from netip.AddrPort, to Taker) {
 
 func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
+// begin is called by who reads a socket when something has come.
+func (c *Conn) begin() { c.busy.Add(1) }
+
+// end is called by him when all that had come is read.
+func (c *Conn) end() {
+	c.busy.Add(-1)
+	c.mu.Lock()
+	waiting := c.filling.used
+	c.mu.Unlock()
+	if waiting > 0 {
+		c.arm()
+	}
+}
+
+// arm sees that what waits is flushed after hold. The timer is not stopped when it is flushed before: to set it anew for
+// each frame costs more than to find nothing.
+func (c *Conn) arm() {
+	if c.armed.CompareAndSwap(false, true) {
+		c.timer.Reset(hold)
+	}
+}
+
 // take gives a datagram to its taker, or keeps it for ReadFromAddrPort; more is false when the Conn is closed.
 func (c *Conn) take(b []byte, from netip.AddrPort) (more bool) {
 	c.routing.RLock()
@@ -241,7 +271,7 @@ func (c *Conn) ReadFrom(b []byte) (int, net.Addr, error) {
 // not block for RTP.
 func (c *Conn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	if !isRTP(b) || len(b) > maxPacket {
-		return c.UDPConn.WriteToUDPAddrPort(b, to)
+		return c.out.WriteToUDPAddrPort(b, to)
 	}
 	c.mu.Lock()
 	if c.closed {
@@ -255,8 +285,8 @@ func (c *Conn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 		c.stats.dropped.Add(1)
 		return len(b), nil
 	}
-	if waiting == 1 {
-		c.timer.Reset(hold)
+	if waiting == 1 && c.busy.Load() == 0 {
+		c.arm()
 	}
 	if waiting >= flushAt {
 		c.Flush()
@@ -297,7 +327,6 @@ func (c *Conn) swap() {
 	}
 	c.filling = c.spare
 	c.mu.Unlock()
-	c.timer.Stop()
 	c.send(b)
 	b.reset()
 	c.spare = b
