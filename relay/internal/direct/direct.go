@@ -52,6 +52,7 @@ type Tap struct {
 	opening sync.Mutex
 	in      *srtp.Context
 	header  rtp.Header // reused
+	control []byte     // reused
 
 	sealing sync.Mutex
 	out     *srtp.Context
@@ -150,14 +151,15 @@ func (t *Tap) OpenRTP(to, datagram []byte) (int, error) {
 	return len(plain), err
 }
 
-// OpenRTCP opens a compound packet.
+// OpenRTCP opens a compound packet. Data in it that RTCP leaves to applications hold until the next call only.
 func (t *Tap) OpenRTCP(datagram []byte) ([]rtcp.Packet, error) {
 	t.opening.Lock()
-	plain, err := t.in.DecryptRTCP(nil, datagram, nil)
-	t.opening.Unlock()
+	defer t.opening.Unlock()
+	plain, err := t.in.DecryptRTCP(t.control[:0], datagram, nil)
 	if err != nil {
 		return nil, err
 	}
+	t.control = plain
 	return rtcp.Unmarshal(plain)
 }
 

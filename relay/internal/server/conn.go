@@ -161,7 +161,7 @@ func (c *conn) join(wait bool) error {
 		}
 	}
 	c.peer, err = sfu.NewPeer(sfu.PeerConfig{LinkConfig: sfu.LinkConfig{Participant: c.who.ID, Role: c.who.Role, Settings: c.settings(),
-		Ports: c.s.media.ports(), Rewrite: c.s.media.rewrite, Log: c.s.log, Now: c.s.cfg.Now, Pool: c.s.pool, Flush: c.s.media.flush,
+		Alive: iceLost / 3, Ports: c.s.media.ports(), Rewrite: c.s.media.rewrite, Log: c.s.log, Now: c.s.cfg.Now, Pool: c.s.pool, Flush: c.s.media.flush,
 		OnUp: c.published, OnFail: c.mediaFailed, OnRung: c.rung}, Send: c.Tell, OnOpen: c.opened, OnMessage: c.message})
 	if err != nil {
 		c.s.log.Error("participant cannot be served", "room", c.room.Name(), "name", c.who.Name, "error", err)

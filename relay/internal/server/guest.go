@@ -113,7 +113,7 @@ func (g *guest) open(ctx context.Context, offer string) (answer string, err erro
 	g.ended = make(chan struct{})
 	settings := s.media.settings()
 	settings.SetICETimeouts(guestLost, guestFails, guestKeep)
-	cfg := sfu.LinkConfig{Participant: g.who.ID, Role: g.who.Role, Settings: settings, Ports: s.media.ports(), Rewrite: s.media.rewrite,
+	cfg := sfu.LinkConfig{Participant: g.who.ID, Role: g.who.Role, Settings: settings, Alive: guestLost / 3, Ports: s.media.ports(), Rewrite: s.media.rewrite,
 		Log: s.log, Now: s.cfg.Now, Pool: s.pool, Flush: s.media.flush, OnUp: g.published, OnFail: g.fail}
 	if g.want == nil {
 		g.peer, answer, err = sfu.Ingest(cfg, offer)

@@ -40,12 +40,10 @@ func (l *link) intercept(datagram []byte) direct.Verdict {
 	return direct.Taken
 }
 
-// aliveEvery is how often pion sees a packet of RTCP, so that it knows that the path lives.
-const aliveEvery = 800 // ms
-
+// alive lets pion see a packet of RTCP from time to time.
 func (l *link) alive() direct.Verdict {
 	now, last := l.Now().UnixMilli(), l.seen.Load()
-	if now-last >= aliveEvery && l.seen.CompareAndSwap(last, now) {
+	if now-last >= l.Alive.Milliseconds() && l.seen.CompareAndSwap(last, now) {
 		return direct.Known
 	}
 	return direct.Taken

@@ -23,6 +23,7 @@ type LinkConfig struct {
 	Participant string // whose it is
 	Role        string
 	Settings    webrtc.SettingEngine
+	Alive       time.Duration // how often pion has to hear of the far end to know that the path lives
 	Ports       direct.Ports
 	// Rewrite changes a description before it leaves, to say where the relay is reached; nil leaves it.
 	Rewrite func(sdp string) string

@@ -200,6 +200,9 @@ func receive(s *net.UDPConn, c *Conn) {
 		for i := 0; i < n && more; i++ {
 			more = c.take(in.data[i][:in.messages[i].size], in.from(i))
 		}
+		if n < atOnce && more && begun && inFrame(fd, c) {
+			return true
+		}
 		if begun && n < atOnce { // nothing is left
 			c.end()
 			begun = false
@@ -214,6 +217,24 @@ func receive(s *net.UDPConn, c *Conn) {
 	if begun {
 		c.end()
 	}
+}
+
+// inFrame waits for the rest of a frame, whose packets come one by one, when some of it waits to be sent: for hold at most,
+// and without leaving the thread, for to be put to sleep and woken by the runtime each time costs more than the packet. It
+// says whether something has come.
+func inFrame(fd uintptr, c *Conn) bool {
+	left, waiting := c.patience()
+	if !waiting {
+		return false
+	}
+	wanted := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
+	timeout := unix.NsecToTimespec(int64(left))
+	n, _, err := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&wanted)), 1, uintptr(unsafe.Pointer(&timeout)), 0, 0, 0)
+	if err == 0 && n == 0 {
+		c.Flush()
+		return false
+	}
+	return true
 }
 
 // read returns how many datagrams have come; less than 0 where that failed.

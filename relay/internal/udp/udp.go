@@ -48,6 +48,7 @@ type Conn struct {
 
 	mu      sync.Mutex
 	filling *batch
+	began   time.Time // when the first packet was put into it
 	closed  bool
 	closing sync.Once
 
@@ -212,12 +213,19 @@ func (c *Conn) begin() { c.busy.Add(1) }
 // end is called by him when all that had come is read.
 func (c *Conn) end() {
 	c.busy.Add(-1)
-	c.mu.Lock()
-	waiting := c.filling.used
-	c.mu.Unlock()
-	if waiting > 0 {
+	if _, waiting := c.patience(); waiting {
 		c.arm()
 	}
+}
+
+// patience says whether packets wait, and for how long they may wait on.
+func (c *Conn) patience() (left time.Duration, waiting bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.filling.used == 0 {
+		return 0, false
+	}
+	return max(hold-time.Since(c.began), 0), true
 }
 
 // arm sees that what waits is flushed after hold. The timer is not stopped when it is flushed before: to set it anew for
@@ -280,6 +288,9 @@ func (c *Conn) WriteToAddrPort(b []byte, to netip.AddrPort) (int, error) {
 	}
 	ok := c.filling.add(b, to)
 	waiting := c.filling.used
+	if waiting == 1 {
+		c.began = time.Now()
+	}
 	c.mu.Unlock()
 	if !ok {
 		c.stats.dropped.Add(1)
