@@ -98,8 +98,8 @@ func sampleOf(codec string, u Unit) (*fmp4.Sample, error) {
 	s := &fmp4.Sample{Payload: u.Data}
 	switch codec {
 	case H264:
-		var nalus h264.AnnexB
-		if nalus.Unmarshal(u.Data) != nil || s.FillH264(0, nalus) != nil {
+		units, ok := unitsH264(u.Data)
+		if !ok || s.FillH264(0, units) != nil {
 			return nil, ErrFrame
 		}
 	case AV1:
@@ -111,13 +111,35 @@ func sampleOf(codec string, u Unit) (*fmp4.Sample, error) {
 	return s, nil
 }
 
+// unitsH264 returns the NAL units of a frame in the byte stream format (ITU-T H.264, annex B), and false where it is none.
+// They are parts of it. mediacommon's AnnexB returns the same, and looks at each byte twice.
+func unitsH264(data []byte) (units [][]byte, ok bool) {
+	begins := bytes.HasPrefix(data, startCode) || len(data) > 0 && data[0] == 0 && bytes.HasPrefix(data[1:], startCode)
+	if !begins || len(data) > h264.MaxAccessUnitSize {
+		return nil, false
+	}
+	for len(data) > 0 {
+		end, next := len(data), len(data)
+		if at := bytes.Index(data, startCode); at >= 0 {
+			end, next = at, at+len(startCode)
+			if at > 0 && data[at-1] == 0 { // of the longer start code
+				end--
+			}
+		}
+		if end > 0 {
+			units = append(units, data[:end])
+		}
+		data = data[next:]
+	}
+	return units, len(units) > 0
+}
+
+var startCode = []byte{0, 0, 1}
+
 // parameterSets returns the SPS and PPS of a key frame.
 func parameterSets(u Unit) (sps, pps []byte) {
-	var nalus h264.AnnexB
-	if nalus.Unmarshal(u.Data) != nil {
-		return nil, nil
-	}
-	for _, n := range nalus {
+	units, _ := unitsH264(u.Data)
+	for _, n := range units {
 		switch h264.NALUType(n[0] & 0x1f) {
 		case h264.NALUTypeSPS:
 			sps = n
