@@ -53,6 +53,7 @@ func TestReplicasAgreeAfterABreak(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	publish(0, "before-1", "deleted by Ann")
+	time.Sleep(50 * time.Millisecond) // their clocks agree to less
 	publish(1, "before-1", "changed by Bob, later")
 	publish(1, "before-0", "deleted by Bob")
 	relaytest.Eventually(t, "the break is noticed", func() bool {
