@@ -3,10 +3,12 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httputil"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -55,6 +57,44 @@ func having(t *testing.T, a, b *server.Server) (owner, other *server.Server) {
 	}
 	t.Fatalf("%d rooms here, %d there", len(a.Rooms()), len(b.Rooms()))
 	return nil, nil
+}
+
+// Who was led to the room's relay by another one comes back to his session there, however often his socket breaks.
+func TestWhoWasLedComesBack(t *testing.T) {
+	var networks []*relaytest.Network // of each relay one
+	a, b := pair(t, func(c *server.Config) {
+		n := relaytest.NewNetwork(t)
+		c.RelayURL, c.Advertise = n.URL(), n.Media()
+		networks = append(networks, n)
+	})
+	for i, s := range []*server.Server{a, b} {
+		networks[i].Lead(strings.TrimPrefix(s.URL(), "http://"), s.MediaPort())
+	}
+	token := func(role, name string) string { return relaytest.Token(t, a.Authority(), role, name) }
+	var heard relaytest.Replica
+	var joins atomic.Int64
+	relaytest.Join(t, client.Config{URL: a.URL(), Token: token("expert", "Eva"), OnLog: func(e wire.Envelope) {
+		heard.Take(e)
+		if e.Kind == wire.KindParticipant && strings.Contains(string(e.Body), "Tom") {
+			joins.Add(1)
+		}
+	}})
+	_, other := having(t, a, b)
+	tom := relaytest.Join(t, client.Config{URL: other.URL(), Token: token("field", "Tom")})
+	id := tom.Self().ID
+	for i := range 4 {
+		for _, n := range networks {
+			n.Cut()
+		}
+		mark := fmt.Sprint("m", i)
+		if _, err := tom.Publish(wire.KindMark, mark, 0, "after a break"); err != nil {
+			t.Fatal(err)
+		}
+		relaytest.Eventually(t, "a mark comes", func() bool { _, ok := heard.Get(wire.KindMark, mark); return ok })
+	}
+	if now := tom.Self().ID; now != id || joins.Load() != 1 {
+		t.Errorf("%s is %s now, and the room was told of him %d times", id, now, joins.Load())
+	}
 }
 
 // Whichever relay is asked, by whatever way in, the room is one.
