@@ -7,6 +7,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 	"unsafe"
 
 	"golang.org/x/net/ipv4"
@@ -219,23 +220,28 @@ func receive(s *net.UDPConn, c *Conn) {
 	}
 }
 
-// inFrame waits for the rest of a frame, whose packets come one by one, when some of it waits to be sent: for hold at most,
-// and without leaving the thread, for to be put to sleep and woken by the runtime each time costs more than the packet. It
-// says whether something has come.
+// inFrame waits for the rest of a frame, whose packets come one by one, when some of it waits to be sent, and says whether
+// something has come. It does not leave the thread, for to be put to sleep and woken by the runtime each time costs more
+// than the packet; nor does it wait for longer than packets of a frame are apart, for nobody else can use its processor.
 func inFrame(fd uintptr, c *Conn) bool {
 	left, waiting := c.patience()
 	if !waiting {
 		return false
 	}
 	wanted := unix.PollFd{Fd: int32(fd), Events: unix.POLLIN}
-	timeout := unix.NsecToTimespec(int64(left))
+	timeout := unix.NsecToTimespec(int64(min(left, apart)))
 	n, _, err := unix.RawSyscall6(unix.SYS_PPOLL, uintptr(unsafe.Pointer(&wanted)), 1, uintptr(unsafe.Pointer(&timeout)), 0, 0, 0)
 	if err == 0 && n == 0 {
-		c.Flush()
+		if left <= apart {
+			c.Flush()
+		}
 		return false
 	}
 	return true
 }
+
+// apart is how far apart packets of a frame are that was sent at once.
+const apart = 200 * time.Microsecond
 
 // read returns how many datagrams have come; less than 0 where that failed.
 func (in *inbox) read(fd uintptr) int {
