@@ -297,14 +297,9 @@ func state(c *call.Call) string {
 
 func eventually(t *testing.T, what string, so func() bool) {
 	t.Helper()
-	within(t, 15*time.Second, what, so)
-}
-
-func within(t *testing.T, most time.Duration, what string, so func() bool) {
-	t.Helper()
-	for end := time.Now().Add(most); !so(); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(15 * time.Second); !so(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(end) {
-			t.Fatalf("after %v still not: %s", most, what)
+			t.Fatalf("after 15 s still not: %s", what)
 		}
 	}
 }

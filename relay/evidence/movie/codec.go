@@ -114,27 +114,22 @@ func sampleOf(codec string, u Unit) (*fmp4.Sample, error) {
 // unitsH264 returns the NAL units of a frame in the byte stream format (ITU-T H.264, annex B), and false where it is none.
 // They are parts of it. mediacommon's AnnexB returns the same, and looks at each byte twice.
 func unitsH264(data []byte) (units [][]byte, ok bool) {
-	begins := bytes.HasPrefix(data, startCode) || len(data) > 0 && data[0] == 0 && bytes.HasPrefix(data[1:], startCode)
-	if !begins || len(data) > h264.MaxAccessUnitSize {
+	parts := bytes.Split(data, startCode)
+	if before := bytes.TrimPrefix(parts[0], zero); len(before) > 0 || len(parts) == 1 || len(data) > h264.MaxAccessUnitSize {
 		return nil, false
 	}
-	for len(data) > 0 {
-		end, next := len(data), len(data)
-		if at := bytes.Index(data, startCode); at >= 0 {
-			end, next = at, at+len(startCode)
-			if at > 0 && data[at-1] == 0 { // of the longer start code
-				end--
-			}
+	for i, unit := range parts[1:] {
+		if i < len(parts)-2 {
+			unit = bytes.TrimSuffix(unit, zero) // of the next one's start code, which may be longer
 		}
-		if end > 0 {
-			units = append(units, data[:end])
+		if len(unit) > 0 {
+			units = append(units, unit)
 		}
-		data = data[next:]
 	}
 	return units, len(units) > 0
 }
 
-var startCode = []byte{0, 0, 1}
+var startCode, zero = []byte{0, 0, 1}, []byte{0}
 
 // parameterSets returns the SPS and PPS of a key frame.
 func parameterSets(u Unit) (sps, pps []byte) {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// connects are the first packets of a client, of MQTT 3.1.1 and 5, and what the broker says to them at first.
+// connects are the first packets of a client, of MQTT 3.1.1 and 5.
 var connects = [][]byte{
 	append([]byte{0x10, 0x0d, 0, 4}, "MQTT\x04\x02\x00\x3c\x00\x01a"...),
 	append([]byte{0x10, 0x0e, 0, 4}, "MQTT\x05\x02\x00\x3c\x00\x00\x01a"...),

@@ -14,9 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The calls here do not block, and are therefore made without telling the runtime (RawSyscall6): each call that it is
-// told of wakes its monitor from sleep, a thread that then looks on every 20 µs until all rests, and with packets that
-// come one at a time that is a fifth of what the relay costs.
+// The calls here do not block, or for a moment only (inFrame), and are therefore made without telling the runtime
+// (RawSyscall6): each call that it is told of wakes its monitor from sleep, a thread that then looks on every 20 µs until
+// all rests, and with packets that come one at a time that is a fifth of what the relay costs.
 
 // atOnce is how many datagrams are read with one call, of up to maxDatagram bytes each.
 const (
