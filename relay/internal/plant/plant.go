@@ -13,12 +13,14 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"sightline/devices/mqtt"
+	"sightline/relay/internal/port"
 )
 
 // Broker is the embedded MQTT broker (3.1.1 and 5). Where it has users, it lets in nobody else, and each only to his
@@ -59,10 +61,10 @@ func NewBroker(listen string, users []User, config *tls.Config) (*Broker, error)
 		err = b.server.AddHook(hook, nil)
 	}
 	if err == nil {
-		err = b.server.AddListener(listeners.NewNet("machines", listener))
+		err = b.listen("machines", listener)
 	}
 	if err == nil && config != nil {
-		err = b.server.AddListener(listeners.NewNet("relay", own))
+		err = b.listen("relay", own)
 	}
 	if err != nil {
 		_ = errors.Join(listener.Close(), own.Close())
@@ -72,6 +74,40 @@ func NewBroker(listen string, users []User, config *tls.Config) (*Broker, error)
 		return nil, fmt.Errorf("start the MQTT broker: %w", err)
 	}
 	return b, nil
+}
+
+// entrance is one of the broker's listeners.
+type entrance struct {
+	*listeners.Net
+	held *port.Held
+	bye  func(entrance string)
+}
+
+func (b *Broker) listen(name string, l net.Listener) error {
+	held := port.Hold(l)
+	return b.server.AddListener(&entrance{listeners.NewNet(name, held), held, b.bye})
+}
+
+// byeTime is how long clients may take to hear that the broker ends: some do not read.
+const byeTime = time.Second
+
+// Close ends the listener and everybody who came over it. The library's own way, which it would use, waits for itself
+// where somebody leaves at the same moment (its Clients.GetByListener takes a lock for reading twice), and for ever for
+// whom it does not count among its clients yet.
+func (e *entrance) Close(listeners.CloseFn) {
+	late := time.AfterFunc(byeTime, func() { _ = e.held.Close() })
+	defer late.Stop()
+	e.Net.Close(e.bye)
+	_ = e.held.Close()
+}
+
+// bye tells the clients of an entrance that the broker ends.
+func (b *Broker) bye(entrance string) {
+	for _, c := range b.server.Clients.GetAll() {
+		if c.Net.Listener == entrance && !c.Closed() {
+			_ = b.server.DisconnectClient(c, packets.ErrServerShuttingDown)
+		}
+	}
 }
 
 // hook decides who is let in: the users, and the relay itself, which reads everything.

@@ -11,6 +11,7 @@ import (
 	"maps"
 	"runtime/pprof"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -127,7 +128,8 @@ func Ends(t testing.TB, what string, f func()) {
 	case <-time.After(endTime):
 		var all bytes.Buffer
 		_ = pprof.Lookup("goroutine").WriteTo(&all, 1)
-		t.Errorf("after %v still not: %s\n%s", endTime, what, all.Bytes())
+		ours := slices.DeleteFunc(strings.Split(all.String(), "\n\n"), func(stack string) bool { return !strings.Contains(stack, "\tsightline/") })
+		t.Errorf("after %v still not: %s\n%s", endTime, what, strings.Join(ours, "\n\n"))
 	}
 }
 

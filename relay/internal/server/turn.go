@@ -9,6 +9,8 @@ import (
 
 	"github.com/pion/logging"
 	"github.com/pion/turn/v5"
+
+	"sightline/relay/internal/port"
 )
 
 // turnRelay is the embedded TURN server: for clients whose network lets only TCP through, to the number that
@@ -40,7 +42,7 @@ func openTURN(l net.Listener, m *mediaPort, secure bool, public string) (*turnRe
 	var err error
 	t.server, err = turn.NewServer(turn.ServerConfig{Realm: "sightline", LoggerFactory: quiet,
 		AuthHandler: turn.LongTermTURNRESTAuthHandler(t.secret, quiet.NewLogger("turn")),
-		ListenerConfigs: []turn.ListenerConfig{{Listener: hurried{l},
+		ListenerConfigs: []turn.ListenerConfig{{Listener: port.Hold(hurried{l}),
 			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{RelayAddress: ip, Address: ip.String()},
 			PermissionHandler:     func(_ net.Addr, peer net.IP) bool { return own[peer.String()] }}}})
 	if err != nil {

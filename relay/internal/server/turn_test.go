@@ -3,8 +3,10 @@ package server_test
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"net"
 	"net/http"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -61,5 +63,10 @@ func TestTURNOverTLS(t *testing.T) {
 	}
 	if err := c.CreatePermission(&net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 53}); err == nil {
 		t.Error("to somewhere else")
+	}
+	s.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	if _, err := conn.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the relay has closed, and TURN goes on: %v", err)
 	}
 }
