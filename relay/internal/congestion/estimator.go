@@ -33,6 +33,13 @@ type Estimator struct {
 	queue  time.Duration // as it was last
 	before time.Duration // as it was a moment ago
 	since  time.Time     // when that was
+
+	step  step
+	burst burst
+	wide  int       // bursts in a row that say that the link bears much more than the estimate
+	bears float64   // the least that these say, bits per second
+	leapt time.Time // when the estimate last believed them
+	doubt time.Time // until then it does not: they were wrong
 }
 
 type delivery struct {
@@ -64,6 +71,9 @@ const (
 	probe        = 1.3 // of what is wanted is tried at most
 	firstPenalty = 4 * time.Second
 	maxPenalty   = 10 * time.Second
+	wideBursts   = 3
+	wider        = 2 // times the estimate
+	doubtTime    = 30 * time.Second
 )
 
 // Update takes the acks of one feedback message.
@@ -87,10 +97,16 @@ func (e *Estimator) Update(acks []Ack, now time.Time) {
 		d.sentBits += 8 * a.Size
 		if a.Lost {
 			d.lost++
+			e.burst = burst{}
 			continue
 		}
 		d.bits += 8 * a.Size
-		e.delays = append(e.delays, a.Arrived-a.Sent.Sub(e.began))
+		delay := a.Arrived - a.Sent.Sub(e.began)
+		e.delays = append(e.delays, delay)
+		e.step.add(a.Sent, delay, e.queue)
+		if bears, ok := e.burst.add(a); ok {
+			e.compare(bears)
+		}
 	}
 	if d.sent == 0 {
 		return
@@ -98,6 +114,9 @@ func (e *Estimator) Update(acks []Ack, now time.Time) {
 	e.recent = append(e.recent, d)
 	if len(e.delays) > 0 {
 		slices.Sort(e.delays)
+		if e.step.done(e.delays[0]) {
+			e.window, e.queue, e.before = time.Time{}, 0, 0
+		}
 		e.follow(e.delays[0], e.delays[len(e.delays)/2], now)
 	}
 	e.decide(now)
@@ -136,6 +155,7 @@ func (e *Estimator) Idle(now time.Time) {
 func (e *Estimator) Moved(at time.Time) {
 	e.moved = at
 	e.window, e.queue, e.before = time.Time{}, 0, 0
+	e.step, e.burst, e.wide, e.doubt = step{}, burst{}, 0, time.Time{}
 	e.recent = e.recent[:0]
 	e.ceiling, e.until, e.penalty = 0, time.Time{}, firstPenalty
 }
@@ -177,11 +197,16 @@ func (e *Estimator) decide(now time.Time) {
 		e.fine = now
 	}
 	switch {
+	case over && e.step.open() && e.Loss <= lossMuch: // the way may be longer, and that is all
 	case over && now.Sub(e.fine) >= persists:
 		e.cut(came, left, now)
 	case e.queue < queueShort:
 		if now.Sub(e.cutAt) > 4*e.penalty {
 			e.penalty = firstPenalty
+		}
+		if e.wide >= wideBursts && now.After(e.doubt) {
+			e.leapt, e.until, e.wide = now, time.Time{}, 0
+			e.Rate = max(e.Rate, min(e.bears/wider, e.Want))
 		}
 		limit := max(2*came+300e3, probe*e.Want)
 		if now.Before(e.until) {
@@ -201,6 +226,9 @@ func (e *Estimator) cut(came, left float64, now time.Time) {
 	if !e.cutAt.IsZero() && now.Sub(e.cutAt) > 2*time.Second {
 		e.penalty = min(2*e.penalty, maxPenalty) // tried again, and failed again
 	}
+	if now.Sub(e.leapt) < firstPenalty {
+		e.doubt = now.Add(doubtTime)
+	}
 	to := cutTo * came
 	if left < e.Rate/2 && came > 0.9*left {
 		to = max(to, cutStep*min(e.Rate, probe*max(e.Want, left)))
@@ -208,4 +236,16 @@ func (e *Estimator) cut(came, left float64, now time.Time) {
 	e.Rate = min(e.Rate, max(to, leastRate))
 	e.ceiling, e.until = max(came, e.Rate), now.Add(e.penalty)
 	e.cutAt, e.recent = now, e.recent[:0] // what was lost before says nothing of what comes now
+}
+
+// compare notes what a burst says that the link bears, bits per second.
+func (e *Estimator) compare(bears float64) {
+	switch {
+	case bears < wider*e.Rate:
+		e.wide = 0
+	case e.wide == 0:
+		e.wide, e.bears = 1, bears
+	default:
+		e.wide, e.bears = e.wide+1, min(e.bears, bears)
+	}
 }

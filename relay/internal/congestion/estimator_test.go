@@ -12,12 +12,17 @@ type path struct {
 	free  time.Time
 	bits  float64
 	delay time.Duration
+	twos  bool // packets leave two by two
 }
 
 // run lets so much time pass and returns the estimate at its end. The sender has so many bits per second.
 func (p *path) run(d time.Duration, has float64) float64 {
 	const size = 1200
 	var credit float64
+	at := 1 // packets at once
+	if p.twos {
+		at = 2
+	}
 	for end := p.now.Add(d); p.now.Before(end); {
 		var acks []Ack
 		for range 10 { // 100 ms of feedback
@@ -26,7 +31,9 @@ func (p *path) run(d time.Duration, has float64) float64 {
 			if p.e.Rate > 0 {
 				rate = min(has, p.e.Rate)
 			}
-			for credit += rate / 100; credit > 8*size; credit -= 8 * size {
+			credit += rate / 100
+			for range at * int(credit/float64(at*8*size)) {
+				credit -= 8 * size
 				if p.free.Before(p.now) {
 					p.free = p.now
 				}
@@ -91,6 +98,36 @@ func TestAnotherWayIsNoQueue(t *testing.T) {
 		if rate := p.run(time.Second/10, 2e6); rate < 2e6 {
 			t.Fatalf("the estimate went down to %.0f", rate)
 		}
+	}
+}
+
+// Nor where nobody says that the way is another: it is longer from one packet to the next, and stays so. Where it becomes narrow
+// in the same moment, that is seen.
+func TestALongerWayIsNoQueue(t *testing.T) {
+	for _, longer := range []time.Duration{200 * time.Millisecond, time.Second} {
+		p := path{now: time.Unix(1000, 0), bits: 10e6}
+		p.run(5*time.Second, 2e6)
+		p.delay = longer
+		for range 40 {
+			if rate := p.run(time.Second/10, 2e6); rate < 2e6 {
+				t.Fatalf("%v longer: the estimate went down to %.0f", longer, rate)
+			}
+		}
+		p.bits, p.delay = 500e3, 2*longer
+		if rate := p.run(3*time.Second, 2e6); rate > 600e3 {
+			t.Errorf("%v longer, and narrow: %.0f", longer, rate)
+		}
+	}
+}
+
+// A receiver that gets key frames only, in twos, has all that it can get soon after its link is wide again, however often
+// that was tried before.
+func TestTwosShowThatTheLinkIsWide(t *testing.T) {
+	p := path{now: time.Unix(1000, 0), bits: 200e3, twos: true}
+	p.run(30*time.Second, 3e6)
+	p.bits = 10e6
+	if got := p.run(3*time.Second, 3e6); got < 2.9e6 {
+		t.Errorf("3 s after the link became wide: %.0f kbit/s", got/1e3)
 	}
 }
 

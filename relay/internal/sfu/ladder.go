@@ -265,11 +265,13 @@ func (d *Down) pace(now time.Time) bool {
 	d.credit = min(d.credit+d.budget/8*paceEvery.Seconds(), 3000)
 	d.sendChunks()
 	for len(d.still) > 0 && d.credit > 0 {
-		p := d.still[0]
-		d.still = d.still[1:]
-		d.credit -= float64(len(p.Payload) + overhead)
-		d.repeat(p, p.Header.Timestamp, now, now)
-		p.Release(u.Pool)
+		pair := d.still[:min(2, len(d.still))] // their distance shows what the link bears
+		d.still = d.still[len(pair):]
+		for _, p := range pair {
+			d.credit -= float64(len(p.Payload) + overhead)
+			d.repeat(p, p.Header.Timestamp, now, now)
+			p.Release(u.Pool)
+		}
 	}
 	return true
 }
