@@ -39,6 +39,9 @@ func FromFOV(width, height int, fov float64) Model {
 	return Model{Width: width, Height: height, Fx: f, Fy: f, Cx: float64(width-1) / 2, Cy: float64(height-1) / 2}
 }
 
+// FOV is the horizontal field of view in radians, without distortion.
+func (m Model) FOV() float64 { return 2 * math.Atan(float64(m.Width)/2/m.Fx) }
+
 // Valid returns an error that names what is wrong with the model, or nil.
 func (m Model) Valid() error {
 	switch {
@@ -50,6 +53,12 @@ func (m Model) Valid() error {
 		return errors.New("camera model: a parameter is not a number")
 	}
 	return nil
+}
+
+// Zoomed returns the model with the focal length multiplied.
+func (m Model) Zoomed(by float64) Model {
+	m.Fx, m.Fy = m.Fx*by, m.Fy*by
+	return m
 }
 
 // Resized returns the model of the same camera for a picture scaled to width x height.

@@ -15,6 +15,9 @@ type Bundle struct {
 	Points []geom.Vec3
 	Obs    []BundleObs
 	Focal  float64 // px
+	// Zoom is by what the focal length is multiplied, where FreeZoom lets it be found with everything else; 0 is 1.
+	Zoom     float64
+	FreeZoom bool
 	// HuberPx is the residual in pixels past which influence stops growing.
 	HuberPx float64
 }
@@ -29,6 +32,7 @@ type BundleObs struct {
 type block struct {
 	a  [2][6]float64
 	b  [2]geom.Vec3
+	z  geom.Vec2 // by the logarithm of Zoom
 	r  geom.Vec2
 	w  float64
 	ok bool
@@ -40,17 +44,20 @@ type block struct {
 func (p *Bundle) Run(iterations int) (before, after float64) {
 	w := p.begin()
 	lambda := 1e-4
-	before = p.cost(p.Poses, p.Points)
+	if p.Zoom == 0 {
+		p.Zoom = 1
+	}
+	before = p.cost(p.Poses, p.Points, p.Zoom)
 	after = before
 	for range iterations {
 		p.linearize(w)
 		improved := false
 		for range 4 {
-			poses, points, ok := p.step(w, lambda)
+			poses, points, zoom, ok := p.step(w, lambda)
 			if ok {
-				if c := p.cost(poses, points); c < after {
+				if c := p.cost(poses, points, zoom); c < after {
 					improved = after-c > 1e-4*after
-					p.Poses, p.Points, after = poses, points, c
+					p.Poses, p.Points, p.Zoom, after = poses, points, zoom, c
 					lambda = math.Max(lambda/10, 1e-9)
 					break
 				}
@@ -69,7 +76,7 @@ type work struct {
 	slot    []int // numbers of the free cameras; fixed ones have -1
 	byPoint [][]int
 	blocks  []block
-	s, rhs  []float64 // the camera system, 6 rows a free camera
+	s, rhs  []float64 // the camera system, 6 rows a free camera, and one for the zoom at the end
 	elim    []pointPart
 	room    []poseCross
 }
@@ -85,7 +92,11 @@ func (p *Bundle) begin() *work {
 			free++
 		}
 	}
-	w.s, w.rhs = make([]float64, 36*free*free), make([]float64, 6*free)
+	n := 6 * free
+	if p.FreeZoom {
+		n++
+	}
+	w.s, w.rhs = make([]float64, n*n), make([]float64, n)
 	return w
 }
 
@@ -97,10 +108,10 @@ func (p *Bundle) byPoint() [][]int {
 	return by
 }
 
-func (p *Bundle) cost(poses []geom.Pose, points []geom.Vec3) float64 {
+func (p *Bundle) cost(poses []geom.Pose, points []geom.Vec3, zoom float64) float64 {
 	sum := 0.0
 	for _, o := range p.Obs {
-		r := math.Min(ReprojectionPx(poses[o.Pose], points[o.Point], o.N, p.Focal), 1e6)
+		r := math.Min(ReprojectionPx(poses[o.Pose], points[o.Point], o.N.Scale(1/zoom), zoom*p.Focal), 1e6)
 		if r <= p.HuberPx {
 			sum += r * r
 		} else {
@@ -115,11 +126,12 @@ func (p *Bundle) linearize(w *work) {
 		bl := &w.blocks[i]
 		pose := &p.Poses[o.Pose]
 		c := pose.Apply(p.Points[o.Point])
-		n, j, ok := project(c, p.Focal)
+		n, j, ok := project(c, p.Zoom*p.Focal)
 		if bl.ok = ok; !ok {
 			continue
 		}
-		bl.r = geom.Vec2{p.Focal * (n[0] - o.N[0]), p.Focal * (n[1] - o.N[1])}
+		bl.z = n.Scale(p.Zoom * p.Focal)
+		bl.r = bl.z.Sub(o.N.Scale(p.Focal))
 		bl.w = huber(bl.r.Norm(), p.HuberPx)
 		if w.slot[o.Pose] >= 0 {
 			bl.a = poseRows(j, c)
@@ -128,27 +140,12 @@ func (p *Bundle) linearize(w *work) {
 	}
 }
 
-// step solves the damped normal equations and returns the moved cameras and points.
-func (p *Bundle) step(w *work, lambda float64) ([]geom.Pose, []geom.Vec3, bool) {
-	s, rhs, n := w.s, w.rhs, len(w.rhs)
-	clear(s)
-	clear(rhs)
-	for i, o := range p.Obs {
-		if k := w.slot[o.Pose]; k >= 0 && w.blocks[i].ok {
-			addPose(s, rhs, n, k, &w.blocks[i])
-		}
-	}
-	for i := range n {
-		s[i*n+i] *= 1 + lambda
-		s[i*n+i] += 1e-9
-	}
-	w.room = w.room[:0]
-	for k := range p.Points {
-		w.eliminate(p, k, lambda)
-		w.elim[k].reduce(s, rhs, n)
-	}
-	if n > 0 && !geom.SolveSPD(s, rhs) {
-		return nil, nil, false
+// step solves the damped normal equations and returns the moved cameras and points, and the zoom.
+func (p *Bundle) step(w *work, lambda float64) ([]geom.Pose, []geom.Vec3, float64, bool) {
+	p.normal(w, lambda)
+	s, rhs := w.s, w.rhs
+	if len(rhs) > 0 && !geom.SolveSPD(s, rhs) {
+		return nil, nil, 0, false
 	}
 	poses := append([]geom.Pose(nil), p.Poses...)
 	for i, k := range w.slot {
@@ -159,9 +156,57 @@ func (p *Bundle) step(w *work, lambda float64) ([]geom.Pose, []geom.Vec3, bool) 
 	}
 	points := append([]geom.Vec3(nil), p.Points...)
 	for k := range points {
-		points[k] = points[k].Sub(w.elim[k].back(rhs))
+		points[k] = points[k].Sub(w.elim[k].back(rhs, p.FreeZoom))
 	}
-	return poses, points, true
+	zoom := p.Zoom
+	if p.FreeZoom {
+		zoom *= math.Exp(-rhs[len(rhs)-1])
+	}
+	return poses, points, zoom, true
+}
+
+// normal makes the damped normal equations, with the points eliminated.
+func (p *Bundle) normal(w *work, lambda float64) {
+	s, rhs, n := w.s, w.rhs, len(w.rhs)
+	clear(s)
+	clear(rhs)
+	for i, o := range p.Obs {
+		bl := &w.blocks[i]
+		if k := w.slot[o.Pose]; k >= 0 && bl.ok {
+			addPose(s, rhs, n, k, bl)
+		}
+		if p.FreeZoom && bl.ok {
+			addZoom(s[(n-1)*n:], rhs, w.slot[o.Pose], bl)
+		}
+	}
+	for i := range n {
+		s[i*n+i] *= 1 + lambda
+		s[i*n+i] += 1e-9
+	}
+	w.room = w.room[:0]
+	for k := range p.Points {
+		w.eliminate(p, k, lambda)
+		w.elim[k].reduce(s, rhs, n)
+		if p.FreeZoom {
+			w.elim[k].reduceZoom(s[(n-1)*n:], rhs)
+		}
+	}
+}
+
+// ZoomSigma is the standard deviation of Zoom, as a share of it, after Run: what the noise of the measurements makes of
+// it, where they show it at all. False where they do not.
+func (p *Bundle) ZoomSigma() (sigma float64, ok bool) {
+	w := p.begin()
+	p.linearize(w)
+	p.normal(w, 1e-9) // a little, for the scale that nothing holds
+	n := len(w.rhs)
+	clear(w.rhs)
+	w.rhs[n-1] = 1
+	freedom := 2*len(p.Obs) - 3*len(p.Points) - n
+	if freedom <= 0 || !geom.SolveSPD(w.s, w.rhs) {
+		return 0, false
+	}
+	return math.Sqrt(w.rhs[n-1] * p.cost(p.Poses, p.Points, p.Zoom) / float64(freedom)), true
 }
 
 // addPose adds what an observation says of its camera; only the lower triangle of s is written.
@@ -179,10 +224,26 @@ func addPose(s, rhs []float64, n, k int, bl *block) {
 	}
 }
 
+// addZoom adds what an observation says of the zoom, to its row; slot is the camera's, or -1.
+func addZoom(row, rhs []float64, slot int, bl *block) {
+	z := len(rhs) - 1
+	for m := range 2 {
+		wz := bl.w * bl.z[m]
+		rhs[z] += wz * bl.r[m]
+		row[z] += wz * bl.z[m]
+		for i := range 6 {
+			if slot >= 0 {
+				row[6*slot+i] += wz * bl.a[m][i]
+			}
+		}
+	}
+}
+
 // pointPart is what is needed of one point to eliminate it and to find it again.
 type pointPart struct {
 	inv geom.Mat3
 	g   geom.Vec3
+	z   geom.Vec3 // couples the zoom with the point
 	w   []poseCross
 	ok  bool
 }
@@ -210,6 +271,9 @@ func (w *work) eliminate(p *Bundle, point int, lambda float64) {
 			xx, xy, xz = xx+x*b[0], xy+x*b[1], xz+x*b[2]
 			yy, yz, zz = yy+y*b[1], yz+y*b[2], zz+z*b[2]
 			part.g[0], part.g[1], part.g[2] = part.g[0]+x*bl.r[m], part.g[1]+y*bl.r[m], part.g[2]+z*bl.r[m]
+			if p.FreeZoom {
+				part.z = part.z.Add(b.Scale(bl.w * bl.z[m]))
+			}
 		}
 		if k := w.slot[p.Obs[i].Pose]; k >= 0 {
 			w.room = append(w.room, poseCross{slot: k})
@@ -258,12 +322,32 @@ func (part *pointPart) reduce(s, rhs []float64, n int) {
 	}
 }
 
-// back returns the point's own step, given the cameras': V⁻¹·(g - Wᵀ·d).
-func (part *pointPart) back(d []float64) geom.Vec3 {
+// reduceZoom is reduce for the row of the zoom, the last.
+func (part *pointPart) reduceZoom(row, rhs []float64) {
+	if !part.ok {
+		return
+	}
+	z, v := len(rhs)-1, part.inv.MulVec(part.z)
+	rhs[z] -= v.Dot(part.g)
+	row[z] -= v.Dot(part.z)
+	for i := range part.w {
+		b := &part.w[i]
+		for c := range 6 {
+			row[6*b.slot+c] -= v.Dot(b.m[c])
+		}
+	}
+}
+
+// back returns the point's own step, given the cameras' and, where zoomed, the zoom's: V⁻¹·(g - Wᵀ·d).
+func (part *pointPart) back(d []float64, zoomed bool) geom.Vec3 {
 	if !part.ok {
 		return geom.Vec3{}
 	}
 	x, y, z := part.g[0], part.g[1], part.g[2]
+	if zoomed {
+		k := d[len(d)-1]
+		x, y, z = x-part.z[0]*k, y-part.z[1]*k, z-part.z[2]*k
+	}
 	for i := range part.w {
 		a := &part.w[i]
 		for r, k := range d[6*a.slot:][:6] {

@@ -208,3 +208,36 @@ func TestBundleRecovers(t *testing.T) {
 		t.Errorf("worst point off by %.3f at a distance of 3", worst)
 	}
 }
+
+// The focal length is found with everything else where the cameras go round the scene, and is off by as much as is said.
+func TestBundleFindsTheFocalLength(t *testing.T) {
+	const truth = 1.08 // of the guess
+	runs, sum, within := 60, 0.0, 0
+	for seed := range runs {
+		w := newWorld(0, 80, uint64(seed))
+		for i := range 10 {
+			a := 0.6 * (float64(i)/9 - 0.5)
+			r := geom.ExpSO3(geom.Vec3{0.3 * math.Sin(9*a), a, 0.2 * a})
+			w.poses = append(w.poses, geom.Pose{R: r, T: r.MulVec(geom.Vec3{3 * math.Sin(a), 0.2 * math.Sin(5*a), 3 - 3*math.Cos(a)}).Scale(-1)})
+		}
+		b := w.shaken(1)
+		for i := range b.Obs {
+			b.Obs[i].N = b.Obs[i].N.Scale(truth)
+		}
+		b.Poses[0], b.FreeZoom = w.poses[0], true
+		b.Run(30)
+		sigma, ok := b.ZoomSigma()
+		if !ok || sigma > 0.05 {
+			t.Fatalf("run %d: sigma %g, %v", seed, sigma, ok)
+		}
+		e := math.Log(b.Zoom / truth)
+		sum += e * e / (sigma * sigma)
+		if math.Abs(e) < 1.96*sigma {
+			within++
+		}
+	}
+	t.Logf("errors are %.2f of what is claimed, %d of %d within 95 %%", math.Sqrt(sum/float64(runs)), within, runs)
+	if r := math.Sqrt(sum / float64(runs)); r > 1.3 || r < 0.75 {
+		t.Errorf("errors are %.2f of what is claimed", r)
+	}
+}

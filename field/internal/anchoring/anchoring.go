@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"log/slog"
+	"maps"
 	"sync"
 
 	"sightline/vision"
@@ -21,6 +22,8 @@ import (
 // Config says which camera is tracked and how.
 type Config struct {
 	Camera camera.Model
+	// Guessed says that the camera is a guess, but for its size: its focal length is found while it moves.
+	Guessed bool
 	// Markers are the sides in metres of the ArUco markers that give scale, by ID.
 	Markers map[int]float64
 	// Boards are sheets of tags, each on a machine: they give scale too, and say which machine this is.
@@ -37,11 +40,12 @@ type Config struct {
 
 // Anchoring is a running tracker and mapper. Its methods are called from one goroutine.
 type Anchoring struct {
+	cfg     Config
 	tracker *track.Tracker
 	mapper  *mapping.Mapper
 	tags    boards
-	sync    bool
-	life    string
+	sizes   map[int]float64 // of markers, that were set
+	lens    lens
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
 }
@@ -54,26 +58,31 @@ func Start(cfg Config) (*Anchoring, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
+	a := &Anchoring{cfg: cfg, tags: boards{opencv.Engine{}, cfg.Boards}, sizes: map[int]float64{}, lens: lens{next: make(chan func(), 1)}}
+	a.begin()
+	return a, nil
+}
+
+// begin starts a tracker and a mapper.
+func (a *Anchoring) begin() {
 	engine := opencv.Engine{}
-	tags := boards{engine, cfg.Boards}
-	mc := mapping.Config{Camera: cfg.Camera, Describer: engine, PoseFinder: engine, Sizes: tags.sizes(cfg.Markers), Logger: cfg.Logger}
-	if !cfg.NoMarkers {
-		mc.Finder = tags
+	sizes := a.tags.sizes(a.cfg.Markers)
+	maps.Copy(sizes, a.sizes)
+	mc := mapping.Config{Camera: a.cfg.Camera, Describer: engine, PoseFinder: engine, Sizes: sizes, Logger: a.cfg.Logger}
+	if !a.cfg.NoMarkers {
+		mc.Finder = a.tags
 	}
 	mapper := mapping.New(mc)
-	a := &Anchoring{mapper: mapper, tags: tags, sync: cfg.Sync, life: cfg.Life, tracker: track.New(track.Config{
-		Camera: cfg.Camera, Imager: engine, Solver: engine,
-		Mapper: mapper, Sync: cfg.Sync, Logger: cfg.Logger,
-	})}
+	tracker := track.New(track.Config{Camera: a.cfg.Camera, Imager: engine, Solver: engine, Mapper: mapper, Sync: a.cfg.Sync, Logger: a.cfg.Logger})
 	ctx, stop := context.WithCancel(context.Background())
-	a.stop = stop
+	a.mapper, a.tracker, a.stop = mapper, tracker, stop
 	a.ended.Go(func() { mapper.Serve(ctx) })
-	a.ended.Go(func() { a.tracker.Survey(ctx) })
-	return a, nil
+	a.ended.Go(func() { tracker.Survey(ctx) })
 }
 
 // Track takes the next frame; see track.Tracker.Track.
 func (a *Anchoring) Track(grey *image.Gray, captured int64) (vision.Estimate, error) {
+	a.refine(captured)
 	e, err := a.tracker.Track(grey, captured)
 	e.Map = a.qualified(e.Map)
 	return e, err
@@ -81,10 +90,11 @@ func (a *Anchoring) Track(grey *image.Gray, captured int64) (vision.Estimate, er
 
 // qualified puts the run's name before a map's.
 func (a *Anchoring) qualified(name string) string {
-	if name == "" || a.life == "" {
+	life := a.lens.name(a.cfg.Life)
+	if name == "" || life == "" {
 		return name
 	}
-	return a.life + "/" + name
+	return life + "/" + name
 }
 
 // Place asks for a mark to be placed as of the frame it was drawn on; see track.Tracker.Place.
@@ -107,12 +117,15 @@ func (a *Anchoring) Placements() []track.Placement {
 // SetMarker makes the side of an ArUco marker known, in metres. False where the mapper is too busy to hear
 // of it now: ask again with a later frame.
 func (a *Anchoring) SetMarker(id int, metres float64) bool {
-	set := func() { a.mapper.SetSize(id, metres) }
-	if a.sync {
+	mapper := a.mapper
+	set := func() { mapper.SetSize(id, metres) }
+	if a.cfg.Sync {
 		set()
-		return true
+	} else if !mapper.Post(set) {
+		return false
 	}
-	return a.mapper.Post(set)
+	a.sizes[id] = metres
+	return true
 }
 
 // Markers returns the corners of the markers whose place is known, in the world of the last estimate.

@@ -33,6 +33,7 @@ type Config struct {
 	Delay      int     `help:"Tell each anchor so many frames after its frame."`
 	Marks      string  `help:"Write frame,anchor,u,v,state,sigma_px,reason here."`
 	Trajectory string  `help:"Write index tx ty tz qx qy qz qw (camera-to-world) here."`
+	Guess      bool    `help:"Take camera.txt for a guess: the focal length is found on the way."`
 	MapIn      string  `type:"existingfile" help:"Begin with the maps and the marks of this file."`
 	MapOut     string  `help:"Write the maps and the marks to this file at the end."`
 	NoMarkers  bool    `help:"Do not read ArUco markers."`
@@ -49,7 +50,6 @@ type anchorRow struct {
 // run is one replay.
 type run struct {
 	cfg     Config
-	cam     camera.Model
 	eye     *anchoring.Anchoring
 	anchors []anchorRow
 	marks   io.Writer
@@ -67,7 +67,7 @@ func Run(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
-	r := &run{cfg: cfg, cam: cam, marks: io.Discard, path: io.Discard, begun: -1}
+	r := &run{cfg: cfg, marks: io.Discard, path: io.Discard, begun: -1}
 	if r.anchors, err = readAnchors(cfg.Anchors); err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func Run(cfg Config) (err error) {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	r.eye, err = anchoring.Start(anchoring.Config{Camera: cam, NoMarkers: cfg.NoMarkers, Sync: cfg.Sync, Logger: log})
+	r.eye, err = anchoring.Start(anchoring.Config{Camera: cam, Guessed: cfg.Guess, NoMarkers: cfg.NoMarkers, Sync: cfg.Sync, Logger: log})
 	if err != nil {
 		return err
 	}
@@ -155,7 +155,7 @@ func (r *run) frame(n int, grey *image.Gray) error {
 		fmt.Fprintf(r.path, "%05d %.6f %.6f %.6f %.7f %.7f %.7f %.7f\n", n, wc.T[0], wc.T[1], wc.T[2], q[0], q[1], q[2], q[3])
 	}
 	for _, p := range r.eye.Placements() {
-		m := anchoring.Project(p, 0, e, r.cam)
+		m := anchoring.Project(p, 0, e, r.eye.Camera())
 		fmt.Fprintf(r.marks, "%d,%s,%.3f,%.3f,%s,%.3f,%s\n", n, p.ID, m.Px[0], m.Px[1], m.State, m.SigmaPx, strings.ReplaceAll(m.Reason, ",", ";"))
 	}
 	return nil
