@@ -35,6 +35,7 @@ func (s *session) openChannels() error {
 	for _, ch := range []*webrtc.DataChannel{s.log, s.pose, s.pointer} {
 		ch.OnClose(func() { s.fail(fmt.Errorf("data channel %s was closed", ch.Label())) })
 	}
+	s.made.Store(true)
 	return nil
 }
 

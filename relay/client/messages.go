@@ -66,7 +66,7 @@ func (c *Client) sendLossy(kind string, captured int64, body any) error {
 	if c.cfg.OnSent != nil {
 		c.cfg.OnSent(e)
 	}
-	if s == nil {
+	if s == nil || !s.made.Load() {
 		return ErrOffline
 	}
 	data, err := encode(e)

@@ -37,6 +37,7 @@ type session struct {
 
 	pc                 *webrtc.PeerConnection
 	log, pose, pointer *webrtc.DataChannel
+	made               atomic.Bool // the channels are there: the session is the client's a moment before
 	uplink             uplink
 	sends              chan []string // what the relay is to hear of the sizes that the way to it bears
 	shown              chan struct{} // a token when the relay is to hear how large pictures are shown

@@ -25,11 +25,20 @@ type rig struct {
 
 func newRig(t *testing.T, o sim.Options, cfg Config) *rig {
 	t.Helper()
+	cfg.Sync = true
+	return newRigOf(t, o, cfg)
+}
+
+// newRigOf is newRig, but that it maps in step only where cfg says so.
+func newRigOf(t *testing.T, o sim.Options, cfg Config) *rig {
+	t.Helper()
 	w, err := sim.NewWorld(o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg.Camera, cfg.Sync = w.Camera(), true
+	if cfg.Camera.Width == 0 {
+		cfg.Camera = w.Camera()
+	}
 	a, err := Start(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -89,7 +98,7 @@ func (r *rig) errors(frame int, e vision.Estimate) (px []float64, inView int) {
 			continue
 		}
 		inView++
-		if m := Project(p, 0, e, cam); m.State == "shown" {
+		if m := Project(p, 0, e, r.Camera()); m.State == "shown" {
 			px = append(px, m.Px.Sub(want).Norm())
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -66,7 +68,8 @@ type session struct {
 	second *standby.Recorder // nil where there is none
 	store  *standby.Store
 	boards marker.Set
-	window Window // nil where headless
+	window Window       // nil where headless
+	found  camera.Model // the lens that was kept last
 	fail   context.CancelCauseFunc
 	watch  sync.Once
 
@@ -100,7 +103,7 @@ func (c Config) run(ctx context.Context, log *slog.Logger, open Opener) (err err
 			return err
 		}
 	}
-	s.feed, err = capture.Open(capture.Config{Spec: c.Source, Lens: lens, FOV: c.FOV, Media: media.Options{FPS: c.FPS, Loop: c.Loop},
+	s.feed, err = capture.Open(capture.Config{Spec: c.Source, Lens: lens, FOV: c.FOV, Guess: c.guess(), Media: media.Options{FPS: c.FPS, Loop: c.Loop},
 		OnFrame: s.frame, OnState: s.cameraState, Logger: log})
 	if err != nil {
 		return err
@@ -125,6 +128,40 @@ func (c Config) lens() (camera.Model, error) {
 		return camera.Model{}, nil
 	}
 	return camera.Load(c.Lens)
+}
+
+// guessFile is where a lens is kept that was guessed and found better, from one visit to the next, or "".
+func (c Config) guessFile() string {
+	if c.Maps == "" {
+		return ""
+	}
+	name := sha256.Sum256([]byte(c.Source)) // which may hold a password
+	return filepath.Join(c.Maps, "lens-"+hex.EncodeToString(name[:6])+".txt")
+}
+
+// guess is the lens that was found when the camera was used last, or none.
+func (c Config) guess() camera.Model {
+	m, err := camera.Load(c.guessFile())
+	if err != nil {
+		return camera.Model{} // guessed anew
+	}
+	return m
+}
+
+// keepLens keeps a lens that was found, for the next visit.
+func (s *session) keepLens(m camera.Model) {
+	path := s.cfg.guessFile()
+	if path == "" || m == s.found {
+		return
+	}
+	s.found = m
+	err := os.MkdirAll(s.cfg.Maps, 0o700)
+	if err == nil {
+		err = os.WriteFile(path, []byte("# found while the camera moved; field begins with it. \"field calibrate\" finds it better.\n"+m.Row()+"\n"), 0o600)
+	}
+	if err != nil {
+		s.log.Warn("the lens that was found is not kept", "err", err)
+	}
 }
 
 // join opens the sound and joins the room.

@@ -75,8 +75,11 @@ func (w *watcher) frame(f capture.Frame) error {
 		w.s.log.Warn("frames cannot be tracked", "err", err)
 	}
 	w.troubled = err != nil
+	if f.Guessed && sight.Lens != f.Lens {
+		w.s.keepLens(sight.Lens)
+	}
 	tracked := time.Now()
-	r := w.view.Build(scene.Input{Frame: f.Picture.Rect.Size(), Camera: f.Lens, Estimate: sight.Estimate, Marks: sight.Marks,
+	r := w.view.Build(scene.Input{Frame: f.Picture.Rect.Size(), Camera: sight.Lens, Estimate: sight.Estimate, Marks: sight.Marks,
 		Machines: w.s.room.Machines(), Notices: w.s.notices(), Status: true, Now: tracked.UnixMicro()})
 	if err := w.show(r, &f); err != nil {
 		return err

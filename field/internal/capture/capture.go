@@ -23,8 +23,10 @@ type Config struct {
 	Media media.Options
 	// Lens is the camera's, calibrated, in place of the source's own; the zero Model is none.
 	Lens camera.Model
-	// FOV is the horizontal field of view in degrees that is taken where neither is known.
-	FOV float64
+	// FOV is the horizontal field of view in degrees that is guessed where neither is known, and Guess the lens that is,
+	// where it is one.
+	FOV   float64
+	Guess camera.Model
 	// OnFrame is called with every frame, on Run's goroutine; the frame is released after it returns.
 	OnFrame func(Frame)
 	// OnState is called with the reason when the camera is gone, and with nil when it is back.
@@ -124,12 +126,12 @@ func (f *Feed) play(ctx context.Context) (err error) {
 		index = raw.Index
 		f.read.Add(1)
 		raw.Picture = even(raw.Picture)
-		lens, err := f.lens(raw.Picture.Rect.Dx(), raw.Picture.Rect.Dy())
+		lens, guessed, err := f.lens(raw.Picture.Rect.Dx(), raw.Picture.Rect.Dy())
 		if err != nil {
 			raw.Release()
 			return err
 		}
-		shared := share(raw, lens)
+		shared := share(raw, lens, guessed)
 		f.cfg.OnFrame(shared)
 		shared.Release()
 	}
@@ -140,22 +142,24 @@ var errShape = errors.New("the lens of --lens is for pictures of another shape: 
 
 // lens is the calibrated one, the source's own, or a guess, for pictures of w x h. The error says that the
 // lens was calibrated for pictures of another shape.
-func (f *Feed) lens(w, h int) (camera.Model, error) {
+func (f *Feed) lens(w, h int) (m camera.Model, guessed bool, err error) {
 	m, ok := f.source.Camera()
 	if f.cfg.Lens != (camera.Model{}) {
 		m, ok = f.cfg.Lens, true
 		if d := float64(m.Width)*float64(h) - float64(m.Height)*float64(w); math.Abs(d) > 2*float64(w+h) {
-			return m, fmt.Errorf("%w; it has %dx%d, %s gives %dx%d", errShape, m.Width, m.Height, f.cfg.Spec, w, h)
+			return m, false, fmt.Errorf("%w; it has %dx%d, %s gives %dx%d", errShape, m.Width, m.Height, f.cfg.Spec, w, h)
 		}
 	}
 	switch {
+	case !ok && f.cfg.Guess.Width == w && f.cfg.Guess.Height == h:
+		return f.cfg.Guess, true, nil
 	case !ok:
-		return camera.FromFOV(w, h, f.cfg.FOV*math.Pi/180), nil
+		return camera.FromFOV(w, h, f.cfg.FOV*math.Pi/180), true, nil
 	case m.Width-w > 1 || w > m.Width || m.Height-h > 1 || h > m.Height:
-		return m.Resized(w, h), nil
+		return m.Resized(w, h), false, nil
 	}
 	m.Width, m.Height = w, h // cut to even sides
-	return m, nil
+	return m, false, nil
 }
 
 // Close closes a feed that was not run.

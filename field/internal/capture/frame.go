@@ -15,14 +15,16 @@ type Frame struct {
 	devices.Frame
 	// Lens is the camera's, for exactly this picture's size.
 	Lens camera.Model
-	refs *atomic.Int32
+	// Guessed says that the lens is a guess, but for the picture's size.
+	Guessed bool
+	refs    *atomic.Int32
 }
 
 // share makes a frame for one holder.
-func share(f devices.Frame, lens camera.Model) Frame {
+func share(f devices.Frame, lens camera.Model, guessed bool) Frame {
 	refs := new(atomic.Int32)
 	refs.Store(1)
-	return Frame{Frame: f, Lens: lens, refs: refs}
+	return Frame{Frame: f, Lens: lens, Guessed: guessed, refs: refs}
 }
 
 // Again returns the frame for one more holder.

@@ -58,7 +58,8 @@ type Config struct {
 // Eye sees. Its methods are called from one goroutine.
 type Eye struct {
 	cfg     Config
-	lens    camera.Model
+	taken   camera.Model // as frames say
+	lens    camera.Model // as the tracker knows it
 	tracker *anchoring.Anchoring
 	sizes   map[int]float64 // marker sizes that the tracker knows
 
@@ -84,6 +85,8 @@ type Counts struct {
 // Sight is what was seen in one frame.
 type Sight struct {
 	Estimate vision.Estimate
+	// Lens is the frame's, or, where that was a guess, what was found to be it.
+	Lens camera.Model
 	// Marks are the room's, those of this camera with their places as of this very frame. It is valid
 	// until the next Look; what it points to is not written.
 	Marks []annotate.Entry
@@ -97,13 +100,14 @@ func New(cfg Config) *Eye {
 // Look takes the next frame: where was the camera, and where are the marks? An error means that this
 // frame could not be used.
 func (y *Eye) Look(f capture.Frame) (Sight, error) {
-	if err := y.prepare(f.Lens); err != nil {
-		return Sight{Marks: y.cfg.Marks.List()}, err
+	if err := y.prepare(f); err != nil {
+		return Sight{Lens: f.Lens, Marks: y.cfg.Marks.List()}, err
 	}
 	e, err := y.tracker.Track(f.Grey(), f.Captured)
 	if err != nil {
-		return Sight{Marks: y.cfg.Marks.List()}, err
+		return Sight{Lens: y.lens, Marks: y.cfg.Marks.List()}, err
 	}
+	y.lens = y.tracker.Camera()
 	y.counts.Tracked++
 	if e.Posed() {
 		y.counts.Posed++
@@ -127,20 +131,20 @@ func (y *Eye) Look(f capture.Frame) (Sight, error) {
 		y.pinMachines(self, e)
 		y.bringBack(self, e)
 	}
-	return Sight{Estimate: e, Marks: y.entries}, nil
+	return Sight{Estimate: e, Lens: y.lens, Marks: y.entries}, nil
 }
 
 // prepare starts the tracker, anew where the lens is another one.
-func (y *Eye) prepare(lens camera.Model) error {
-	if y.tracker != nil && lens == y.lens {
+func (y *Eye) prepare(f capture.Frame) error {
+	if y.tracker != nil && f.Lens == y.taken {
 		return nil
 	}
 	y.Close()
-	t, err := anchoring.Start(anchoring.Config{Camera: lens, Boards: y.cfg.Boards, Life: y.cfg.Life(), Logger: y.cfg.Logger})
+	t, err := anchoring.Start(anchoring.Config{Camera: f.Lens, Guessed: f.Guessed, Boards: y.cfg.Boards, Life: y.cfg.Life(), Logger: y.cfg.Logger})
 	if err != nil {
 		return err
 	}
-	y.tracker, y.lens, y.sizes = t, lens, map[int]float64{}
+	y.tracker, y.taken, y.lens, y.sizes = t, f.Lens, f.Lens, map[int]float64{}
 	y.version, y.entries, y.buried = 0, nil, nil
 	clear(y.known)
 	y.machine = y.cfg.Machine

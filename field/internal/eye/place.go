@@ -50,7 +50,7 @@ func (y *Eye) renew(m *mark, entry *annotate.Entry, p track.Placement) bool {
 		return false
 	}
 	down := y.down(p)
-	same := m.anchor != nil && m.built == p.Changed && m.placement.State == p.State && m.placement.Reason == p.Reason &&
+	same := m.anchor != nil && m.built == p.Changed && m.placement.State == p.State && m.placement.Map == p.Map && m.placement.Reason == p.Reason &&
 		(m.anchor.Down == nil) == (down == nil)
 	m.placement = p
 	if !same {

@@ -11,6 +11,7 @@ import (
 	_ "image/png"
 	"io"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,7 @@ type Config struct {
 	Delay      int     `help:"Tell each anchor so many frames after its frame."`
 	Marks      string  `help:"Write frame,anchor,u,v,state,sigma_px,reason here."`
 	Trajectory string  `help:"Write index tx ty tz qx qy qz qw (camera-to-world) here."`
-	Guess      bool    `help:"Take camera.txt for a guess: the focal length is found on the way."`
+	FOV        float64 `name:"fov" placeholder:"DEGREES" help:"Guess the lens by its horizontal field of view instead of reading it from camera.txt; it is found on the way."`
 	MapIn      string  `type:"existingfile" help:"Begin with the maps and the marks of this file."`
 	MapOut     string  `help:"Write the maps and the marks to this file at the end."`
 	NoMarkers  bool    `help:"Do not read ArUco markers."`
@@ -67,6 +68,9 @@ func Run(cfg Config) (err error) {
 	if err != nil {
 		return err
 	}
+	if cfg.FOV != 0 {
+		cam = camera.FromFOV(cam.Width, cam.Height, cfg.FOV*math.Pi/180)
+	}
 	r := &run{cfg: cfg, marks: io.Discard, path: io.Discard, begun: -1}
 	if r.anchors, err = readAnchors(cfg.Anchors); err != nil {
 		return err
@@ -76,7 +80,7 @@ func Run(cfg Config) (err error) {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
-	r.eye, err = anchoring.Start(anchoring.Config{Camera: cam, Guessed: cfg.Guess, NoMarkers: cfg.NoMarkers, Sync: cfg.Sync, Logger: log})
+	r.eye, err = anchoring.Start(anchoring.Config{Camera: cam, Guessed: cfg.FOV != 0, NoMarkers: cfg.NoMarkers, Sync: cfg.Sync, Logger: log})
 	if err != nil {
 		return err
 	}

@@ -48,6 +48,9 @@ func (b *bench) replay(ctx context.Context, s *sequence, row Row, anchors []anch
 	if b.cfg.Sync {
 		args = append(args, "--sync")
 	}
+	if row.FOV != 0 {
+		args = append(args, "--fov", fmt.Sprint(row.FOV))
+	}
 	args = append(args, more...)
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, b.cfg.Replay, args...)

@@ -19,6 +19,8 @@ type Row struct {
 	Seed              int64
 	// Delay is how many frames late the tracker is told each of them.
 	Delay int
+	// FOV is the horizontal field of view in degrees that the lens is guessed to have; 0: it is known.
+	FOV float64
 	// Before is the visit of the day before, of as many frames: its maps and marks are saved, and this
 	// sequence begins with them and gets no mark of its own. Every mark counts from the first frame on.
 	Before string
@@ -69,6 +71,7 @@ func rows(data string, hour time.Duration) []Row {
 		plant("calm, 12 frames late", "seed=1&motion=calm", late),
 		plant("walking", "seed=2&motion=walk", nil),
 		plant("walking, 12 late", "seed=2&motion=walk", late),
+		plant("walking, lens guessed", "seed=2&motion=walk", func(r *Row) { r.FOV = 72 }), // it has 64
 		plant("tour", "seed=3&motion=tour", func(r *Row) { r.Frames = 1500 }),
 		plant("fast turns", "seed=4&motion=turns", nil),
 		plant("faster turns", "seed=3&motion=turns", nil),
