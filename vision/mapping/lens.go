@@ -16,6 +16,7 @@ const (
 	zoomFrames = 30
 	zoomPoints = 1000
 	zoomViews  = 3 // of a point, at least
+	zoomMost   = 2 // more at once is an adjustment that has gone astray
 )
 
 // Zoom finds out from all that a map has seen by what the focal length is to be multiplied that it was made with, and the
@@ -48,7 +49,7 @@ func (s *Snapshot) Zoom(focal float64) (zoom, sigma float64, ok bool) {
 	})
 	b.Run(20)
 	sigma, ok = b.ZoomSigma()
-	return b.Zoom, sigma, ok
+	return b.Zoom, sigma, ok && sigma < 1 && b.Zoom > 1/zoomMost && b.Zoom < zoomMost
 }
 
 // bundle is all that frames saw of some points; the first frame holds still.

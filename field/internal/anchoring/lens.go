@@ -58,7 +58,7 @@ func (a *Anchoring) refine(captured int64) {
 	a.beside(func() func() {
 		zoom, sigma, ok := s.Zoom(focal)
 		off := math.Abs(math.Log(zoom))
-		if !ok || lensNoise*sigma > lensSure || off < lensOff {
+		if !ok || lensNoise*sigma > lensSure || off < max(lensOff, 2*lensNoise*sigma) {
 			return func() {}
 		}
 		return func() { a.zoom(zoom) }
