@@ -39,6 +39,9 @@ func FromFOV(width, height int, fov float64) Model {
 	return Model{Width: width, Height: height, Fx: f, Fy: f, Cx: float64(width-1) / 2, Cy: float64(height-1) / 2}
 }
 
+// Focal is the mean focal length in pixels.
+func (m Model) Focal() float64 { return (m.Fx + m.Fy) / 2 }
+
 // FOV is the horizontal field of view in radians, without distortion.
 func (m Model) FOV() float64 { return 2 * math.Atan(float64(m.Width)/2/m.Fx) }
 

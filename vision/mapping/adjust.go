@@ -35,32 +35,37 @@ func (w *world) adjust(newest int) {
 // the world in place and in scale until there are more.
 func (w *world) problem(newest int) (*solve.Bundle, []FeatureID) {
 	n := len(w.frames)
-	b := &solve.Bundle{Poses: make([]geom.Pose, n), Fixed: make([]bool, n), Focal: w.focal, HuberPx: 1.5}
 	index := map[FeatureID]int{}
 	var ids []FeatureID
-	for i, k := range w.frames {
-		b.Poses[i] = k.PoseCW
-		b.Fixed[i] = i == 0 || i < n-newest
-		if i < n-newest {
-			continue
-		}
+	var points []geom.Vec3
+	for _, k := range w.frames[max(0, n-newest):] {
 		for _, o := range k.Seen {
 			l, has := w.points[o.ID]
 			if _, known := index[o.ID]; has && !known {
 				index[o.ID] = len(ids)
-				ids = append(ids, o.ID)
-				b.Points = append(b.Points, l.P)
+				ids, points = append(ids, o.ID), append(points, l.P)
 			}
 		}
 	}
-	for i, k := range w.frames {
+	b := bundle(w.frames, index, points, w.focal)
+	for i := range n - newest {
+		b.Fixed[i] = true
+	}
+	return b, ids
+}
+
+// bundle is all that frames saw of some points, whose places in points are in index; the first frame holds still.
+func bundle(frames []*Keyframe, index map[FeatureID]int, points []geom.Vec3, focal float64) *solve.Bundle {
+	b := &solve.Bundle{Points: points, Focal: focal, HuberPx: 1.5}
+	for i, k := range frames {
+		b.Poses, b.Fixed = append(b.Poses, k.PoseCW), append(b.Fixed, i == 0)
 		for _, o := range k.Seen {
 			if p, has := index[o.ID]; has {
 				b.Obs = append(b.Obs, solve.BundleObs{Pose: i, Point: p, N: o.N})
 			}
 		}
 	}
-	return b, ids
+	return b
 }
 
 // dropOutliers removes observations that do not fit, then renews the covariance of each landmark.

@@ -37,11 +37,11 @@ func (s *Snapshot) Zoom(focal float64) (zoom, sigma float64, ok bool) {
 	if len(ids) < MinLandmarks {
 		return 0, 0, false
 	}
-	points := make([]geom.Vec3, len(ids))
+	index, points := make(map[FeatureID]int, len(ids)), make([]geom.Vec3, len(ids))
 	for i, id := range ids {
-		points[i] = s.Landmarks[id].P
+		index[id], points[i] = i, s.Landmarks[id].P
 	}
-	b := bundle(frames, ids, points, focal)
+	b := bundle(frames, index, points, focal)
 	b.FreeZoom = true
 	b.Run(20)
 	b.Obs = slices.DeleteFunc(b.Obs, func(o solve.BundleObs) bool {
@@ -50,24 +50,6 @@ func (s *Snapshot) Zoom(focal float64) (zoom, sigma float64, ok bool) {
 	b.Run(20)
 	sigma, ok = b.ZoomSigma()
 	return b.Zoom, sigma, ok && sigma < 1 && b.Zoom > 1/zoomMost && b.Zoom < zoomMost
-}
-
-// bundle is all that frames saw of some points; the first frame holds still.
-func bundle(frames []*Keyframe, ids []FeatureID, points []geom.Vec3, focal float64) *solve.Bundle {
-	b := &solve.Bundle{Points: points, Focal: focal, HuberPx: 1.5}
-	index := map[FeatureID]int{}
-	for i, id := range ids {
-		index[id] = i
-	}
-	for i, k := range frames {
-		b.Poses, b.Fixed = append(b.Poses, k.PoseCW), append(b.Fixed, i == 0)
-		for _, o := range k.Seen {
-			if p, has := index[o.ID]; has {
-				b.Obs = append(b.Obs, solve.BundleObs{Pose: i, Point: p, N: o.N})
-			}
-		}
-	}
-	return b
 }
 
 // Zoom makes the maps what they are for a focal length that is so many times focal, which they were made with, in pixels:
@@ -97,11 +79,12 @@ func (w SavedWorld) zoomed(zoom, focal float64) SavedWorld {
 			frames[i].Seen[k].N = frames[i].Seen[k].N.Scale(1 / zoom)
 		}
 	}
-	ids, points := make([]FeatureID, len(out.Landmarks)), make([]geom.Vec3, len(out.Landmarks))
+	n := len(out.Landmarks)
+	ids, index, points := make([]FeatureID, n), make(map[FeatureID]int, n), make([]geom.Vec3, n)
 	for i, l := range out.Landmarks {
-		ids[i], points[i] = l.ID, l.P
+		ids[i], index[l.ID], points[i] = l.ID, i, l.P
 	}
-	b := bundle(frames, ids, points, zoom*focal)
+	b := bundle(frames, index, points, zoom*focal)
 	b.Run(20)
 	scale := 1.0 // what is of known size stays as large as it was
 	if before, after := sides(ids, points), sides(ids, b.Points); before > 0 && after > 0 {

@@ -93,7 +93,7 @@ func New(cfg Config) *Mapper {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Mapper{cfg: cfg, focal: (cfg.Camera.Fx + cfg.Camera.Fy) / 2, in: make(chan func(), 4), stopped: make(chan struct{})}
+	return &Mapper{cfg: cfg, focal: cfg.Camera.Focal(), in: make(chan func(), 4), stopped: make(chan struct{})}
 }
 
 // Snapshot returns the active map as it stands, nil where there is none.

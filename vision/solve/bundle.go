@@ -109,9 +109,9 @@ func (p *Bundle) byPoint() [][]int {
 }
 
 func (p *Bundle) cost(poses []geom.Pose, points []geom.Vec3, zoom float64) float64 {
-	sum := 0.0
+	sum, inv, focal := 0.0, 1/zoom, zoom*p.Focal
 	for _, o := range p.Obs {
-		r := math.Min(ReprojectionPx(poses[o.Pose], points[o.Point], o.N.Scale(1/zoom), zoom*p.Focal), 1e6)
+		r := math.Min(ReprojectionPx(poses[o.Pose], points[o.Point], o.N.Scale(inv), focal), 1e6)
 		if r <= p.HuberPx {
 			sum += r * r
 		} else {

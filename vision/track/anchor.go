@@ -63,11 +63,8 @@ const lateralSigma = 0.4
 // Place asks for a mark's pixels, drawn on the frame captured then, to be placed in the world. A mark
 // placed before under the same ID is replaced. The answer is in Placements, at once or later.
 func (t *Tracker) Place(id string, captured int64, pixels []geom.Vec2) {
-	if _, has := t.anchors[id]; !has {
-		t.order = append(t.order, id)
-	}
 	a := &anchor{Placement: Placement{ID: id}, pixels: slices.Clone(pixels), measured: map[int]measurement{}}
-	t.anchors[id] = a
+	t.put(a)
 	f := t.find(captured)
 	if f == nil {
 		a.State, a.Reason = Refused, "the frame it was drawn on is no longer remembered: draw it again"
@@ -80,6 +77,14 @@ func (t *Tracker) Place(id string, captured int64, pixels []geom.Vec2) {
 	} else {
 		t.placeOnPanorama(a)
 	}
+}
+
+// put takes a mark among the others, in the place of one of the same ID.
+func (t *Tracker) put(a *anchor) {
+	if _, has := t.anchors[a.ID]; !has {
+		t.order = append(t.order, a.ID)
+	}
+	t.anchors[a.ID] = a
 }
 
 // Forget lets a mark go.

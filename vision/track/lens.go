@@ -24,10 +24,7 @@ func (t *Tracker) TakeOver(from *Tracker) error {
 		known := t.anchors[id] != nil
 		switch f := a.frame; {
 		case a.State == Refused:
-			t.anchors[id] = &anchor{Placement: a.Placement}
-			if !known {
-				t.order = append(t.order, id)
-			}
+			t.put(&anchor{Placement: a.Placement})
 		case f == nil:
 		case !known:
 			t.Place(id, f.captured, a.pixels)

@@ -50,9 +50,6 @@ func (t *Tracker) Recall(s mapping.Saved) {
 		for _, p := range m.Points {
 			a.Points = append(a.Points, Point{P: p.P, Normal: p.Normal, Cov: p.Cov})
 		}
-		if _, has := t.anchors[m.ID]; !has {
-			t.order = append(t.order, m.ID)
-		}
-		t.anchors[m.ID] = a
+		t.put(a)
 	}
 }

@@ -139,7 +139,7 @@ func New(cfg Config) *Tracker {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Tracker{cfg: cfg, cam: cfg.Camera, focal: (cfg.Camera.Fx + cfg.Camera.Fy) / 2,
+	return &Tracker{cfg: cfg, cam: cfg.Camera, focal: cfg.Camera.Focal(),
 		state: vision.Initializing, keep: map[int64]*frame{}, answers: make(chan answer, 1), asked: -askEvery, anchors: map[string]*anchor{},
 		surveys: make(chan survey, mostSurveys), surveyed: make(chan survey, mostSurveys)}
 }

@@ -54,7 +54,7 @@ func (a *Anchoring) refine(captured int64) {
 		return
 	}
 	a.lens.looked = captured
-	focal := a.focal()
+	focal := a.cfg.Camera.Focal()
 	a.beside(func() func() {
 		zoom, sigma, ok := s.Zoom(focal)
 		off := math.Abs(math.Log(zoom))
@@ -64,8 +64,6 @@ func (a *Anchoring) refine(captured int64) {
 		return func() { a.zoom(zoom) }
 	})
 }
-
-func (a *Anchoring) focal() float64 { return (a.cfg.Camera.Fx + a.cfg.Camera.Fy) / 2 }
 
 // beside does something that takes long, and what it returns with a later frame; in step, both at once.
 func (a *Anchoring) beside(f func() func()) {
@@ -82,7 +80,7 @@ func (a *Anchoring) zoom(by float64) {
 	if !a.tracker.Movable() {
 		return
 	}
-	saved, focal := a.tracker.Save(), a.focal()
+	saved, focal := a.tracker.Save(), a.cfg.Camera.Focal()
 	a.beside(func() func() {
 		saved.Zoom(by, focal)
 		return func() { a.change(by, saved) }

@@ -10,7 +10,7 @@ import (
 )
 
 // A lens that was guessed as 72 degrees is found to have 64 while the camera moves, and marks stay where they were drawn: those
-// of before, also one that has no place yet, and those drawn then. A lens that is known is left alone.
+// of before, and those drawn then. A lens that is known is left alone.
 func TestAGuessedLensIsFound(t *testing.T) {
 	for name, cfg := range map[string]Config{"in step": {Guessed: true, Sync: true}, "beside": {Guessed: true}, "known": {Sync: true}} {
 		t.Run(name, func(t *testing.T) {

@@ -150,11 +150,14 @@ func (c Config) guess() camera.Model {
 
 // keepLens keeps a lens that was found, for the next visit.
 func (s *session) keepLens(m camera.Model) {
-	path := s.cfg.guessFile()
-	if path == "" || m == s.found {
+	if m == s.found {
 		return
 	}
 	s.found = m
+	path := s.cfg.guessFile()
+	if path == "" {
+		return
+	}
 	err := os.MkdirAll(s.cfg.Maps, 0o700)
 	if err == nil {
 		err = os.WriteFile(path, []byte("# found while the camera moved; field begins with it. \"field calibrate\" finds it better.\n"+m.Row()+"\n"), 0o600)
