@@ -121,6 +121,15 @@ type AnchorPoint struct {
 	Normal geom.Vec3 `json:"n"`
 	// Cov is the covariance of P, the upper triangle by rows: xx xy xz yy yz zz, in the map's unit squared.
 	Cov [6]float64 `json:"cov"`
+	// Doubt is the probability that it is elsewhere on the line on which it was seen, and Off how far then: one standard
+	// deviation, along that line. The first two points of a mark have them, by which it is shown or not.
+	Doubt float64   `json:"doubt,omitempty"`
+	Off   geom.Vec3 `json:"off,omitzero"`
+}
+
+// Spot returns the point with its error.
+func (a AnchorPoint) Spot() geom.Spot {
+	return geom.Spot{P: a.P, Cov: a.CovMat(), Doubt: a.Doubt, Off: a.Off}
 }
 
 // CovMat returns the covariance as a matrix.

@@ -3,6 +3,8 @@
 package vision
 
 import (
+	"math"
+
 	"sightline/vision/camera"
 	"sightline/vision/geom"
 )
@@ -39,6 +41,16 @@ type Estimate struct {
 
 // Posed says whether the pose can be drawn by: in the map, or in a panorama while there is none yet.
 func (e Estimate) Posed() bool { return e.Map != "" && e.State != Lost }
+
+// Error is how far from its pixel in this frame a point of the world may be: by what is not known of its place, and of the
+// camera's. It says nothing of a point behind the camera.
+func (e Estimate) Error(s geom.Spot, m camera.Model) camera.Error {
+	c, r := e.PoseCW.Apply(s.P), e.PoseCW.R
+	spread := func(cov geom.Mat3) float64 {
+		return math.Hypot(m.SpreadPx(c, r.Mul(cov).Mul(r.Transpose())), e.SigmaPx)
+	}
+	return camera.Error{Near: spread(s.Cov), Doubt: s.Doubt, Far: spread(s.Elsewhere())}
+}
 
 // PoseMessage is the body of a pose message (relay/wire kind "pose"): an Estimate as it travels, with
 // the camera it was made with, so that a receiver can project into the very same frame.

@@ -105,7 +105,7 @@ func DecodeAnchor(body []byte) (annotate.Anchor, error) {
 	}
 	for _, p := range a.Points {
 		c := p.Cov[0] + p.Cov[1] + p.Cov[2] + p.Cov[3] + p.Cov[4] + p.Cov[5]
-		if !p.P.Finite() || !p.Normal.Finite() || math.IsNaN(c) || math.IsInf(c, 0) {
+		if !p.P.Finite() || !p.Normal.Finite() || !p.Off.Finite() || math.IsNaN(c) || math.IsInf(c, 0) || !(p.Doubt >= 0 && p.Doubt <= 1) {
 			return annotate.Anchor{}, fmt.Errorf("anchor has a point that is not a place")
 		}
 	}

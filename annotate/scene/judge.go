@@ -74,29 +74,32 @@ func because(what, reason string) string {
 func (s *stage) judgePlaced(e *annotate.Entry, m *MarkView) {
 	pose, cam := s.in.Estimate.PoseCW, s.in.Camera
 	first := e.Anchor.Points[0]
+	off := s.errorAt(first)
 	c := pose.Apply(first.P)
 	px, ok := cam.Project(c)
 	inside := ok && cam.Contains(px, 0)
 	if ok && s.inField(c) {
 		m.U, m.V, m.Projected = px[0], px[1], true
-		m.Sigma = s.sigma(first, c)
 	}
 	if !inside && (e.Mark.Shape == annotate.Circle || e.Mark.Shape == annotate.Stroke || e.Mark.Shape == annotate.Measure) {
 		inside = s.anyInside(e.Anchor.Points)
 	}
 	if e.Mark.Shape == annotate.Measure && m.Projected {
-		m.Sigma = max(m.Sigma, s.sigmaAt(e.Anchor.Points[1])) // one end that may be elsewhere spoils the length
+		if other := s.errorAt(e.Anchor.Points[1]); other.Radius95() > off.Radius95() {
+			off = other // one end that may be elsewhere spoils the length
+		}
 	}
+	m.Sigma = off.Sigma()
 	switch {
 	case !inside:
 		m.State, m.Alpha = Outside, 1
 	case facesAway(first, pose.Centre()):
 		m.Reason = "on the far side of the machine"
-	case !(m.Sigma <= HideSigma): // NaN hides as well
-		m.Reason = fmt.Sprintf("may be off by %.0f px", min(Radius95(m.Sigma), 9999))
+	case !Sure(off):
+		m.Reason = fmt.Sprintf("may be off by %.0f px", min(off.Radius95(), 9999))
 	default:
 		m.State = Shown
-		m.Alpha = 1 - 0.7*max(0, m.Sigma-FullSigma)/(HideSigma-FullSigma)
+		m.Alpha = 1 - 0.7*off.Beyond(Astray)/AstrayMost
 	}
 }
 
@@ -121,12 +124,4 @@ func (s *stage) anyInside(points []annotate.AnchorPoint) bool {
 // facesAway says whether the camera looks at the back of the surface, by more than a normal can be wrong.
 func facesAway(p annotate.AnchorPoint, centre geom.Vec3) bool {
 	return p.Normal.Unit().Dot(centre.Sub(p.P).Unit()) < -0.3
-}
-
-// sigma is the larger axis of a point's error on screen, in pixels of the frame: the anchor's covariance
-// through the pinhole's derivative, and the pose's own error.
-func (s *stage) sigma(p annotate.AnchorPoint, c geom.Vec3) float64 {
-	r := s.in.Estimate.PoseCW.R
-	cov := r.Mul(p.CovMat()).Mul(r.Transpose())
-	return math.Hypot(s.in.Camera.SpreadPx(c, cov), s.in.Estimate.SigmaPx)
 }

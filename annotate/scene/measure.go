@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"sightline/annotate"
+	"sightline/vision/camera"
 	"sightline/vision/geom"
 )
 
@@ -26,8 +27,7 @@ func Length(e annotate.Entry) string {
 	case !a.Metric:
 		return "no metres yet: look at a printed board or marker"
 	}
-	spot := func(p annotate.AnchorPoint) geom.Spot { return geom.Spot{P: p.P, Cov: p.CovMat()} }
-	d, sigma := geom.Distance(spot(a.Points[0]), spot(a.Points[1]), metreError)
+	d, sigma := geom.Distance(a.Points[0].Spot(), a.Points[1].Spot(), metreError)
 	// 1.96 standard deviations hold 95 of 100 of a normal distribution; an error is rounded up.
 	mm, within := 1000*d, math.Ceil(1.96*1000*sigma)
 	if !(mm < 1e6) || !(within < 1e6) {
@@ -42,13 +42,13 @@ func Length(e annotate.Entry) string {
 	return words + fmt.Sprintf(", height %.0f ± %.0f", height, math.Ceil(1.96*math.Hypot(1000*sigma, plumbError*level)))
 }
 
-// sigmaAt is a point's error on screen, in pixels of the frame; 0 where the lens does not see it.
-func (s *stage) sigmaAt(p annotate.AnchorPoint) float64 {
+// errorAt is a point's error on screen, in pixels of the frame; none where the lens does not see it.
+func (s *stage) errorAt(p annotate.AnchorPoint) camera.Error {
 	c := s.in.Estimate.PoseCW.Apply(p.P)
 	if _, ok := s.in.Camera.Project(c); !ok || !s.inField(c) {
-		return 0
+		return camera.Error{}
 	}
-	return s.sigma(p, c)
+	return s.in.Estimate.Error(p.Spot(), s.in.Camera)
 }
 
 // ends are where the places of a measure lie in the viewport; ok is false where one is out of the lens's field.

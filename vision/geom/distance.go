@@ -2,12 +2,6 @@ package geom
 
 import "math"
 
-// Spot is a point with its error.
-type Spot struct {
-	P   Vec3
-	Cov Mat3 // covariance, in the unit of P squared
-}
-
 // Distance returns how far two points are from each other, and the standard deviation of that to first
 // order. scale is the standard deviation of the unit itself, as a share of it (0.01 where the metre is known
 // to a hundredth): it stretches every distance. The errors of the two points are taken as independent,
@@ -18,7 +12,7 @@ type Spot struct {
 func Distance(a, b Spot, scale float64) (d, sigma float64) {
 	along := b.P.Sub(a.P)
 	d = along.Norm()
-	cov := a.Cov.Add(b.Cov)
+	cov := a.Whole().Add(b.Whole())
 	worst := math.Sqrt(math.Max(0, cov[0]+cov[4]+cov[8])) // not less than the largest deviation
 	if d <= worst {
 		return d, math.Hypot(worst, scale*d)

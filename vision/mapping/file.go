@@ -17,7 +17,7 @@ import (
 
 // A map file is, in little-endian order:
 //
-//	magic "SLMAP" and a byte 1, the version
+//	magic "SLMAP" and a byte 2, the version
 //	machine: string
 //	worlds: count, each
 //	    metric: byte 0 or 1
@@ -26,14 +26,14 @@ import (
 //	    key frames: count, each: poseCW as 12 float64 (R by rows, T), observations: count, each: id int64,
 //	        normalized x and y as float32
 //	marks: count, each: id string, body string, world uint32, points: count, each: place 3 float64, normal 3 float32,
-//	    covariance 6 float32
+//	    covariance 6 float32, doubt 1 float32 (0 to 1), off 3 float32
 //	SHA-256 of everything before it, 32 bytes
 //
 // A count is a uint32, a string a uint32 of its bytes and these. Lengths are metres where the world is metric.
 // There are no pictures in it, and none can be made from it.
 const (
 	magic       = "SLMAP"
-	fileVersion = 1
+	fileVersion = 2
 	// mostBytes bounds what is read: ten times the largest map that a session writes.
 	mostBytes = 256 << 20
 )
@@ -91,7 +91,7 @@ func Encode(s Saved) []byte {
 		e.count(m.World)
 		e.count(len(m.Points))
 		for _, p := range m.Points {
-			e.put(p.P, single(p.Normal[:]), upper(p.Cov))
+			e.put(p.P, single(p.Normal[:]), upper(p.Cov), float32(p.Doubt), single(p.Off[:]))
 		}
 	}
 	return sealed(e.Bytes())
@@ -170,8 +170,10 @@ func Decode(data []byte) (s Saved, err error) {
 	}
 	for range d.count(1) {
 		m := SavedMark{ID: d.text(), Body: d.text(), World: int(d.uint32())}
-		for range d.count(60) {
-			m.Points = append(m.Points, SavedPoint{P: d.vec(), Normal: d.vec32(), Cov: d.symmetric()})
+		for range d.count(76) {
+			p := SavedPoint{Spot: geom.Spot{P: d.vec()}, Normal: d.vec32()}
+			p.Cov, p.Doubt, p.Off = d.symmetric(), d.probability(), d.vec32()
+			m.Points = append(m.Points, p)
 		}
 		if d.err == nil && m.World >= len(s.Worlds) {
 			d.err = fmt.Errorf("mark %q is in world %d of %d", m.ID, m.World, len(s.Worlds))
@@ -241,6 +243,15 @@ func (d *decoder) vec32() geom.Vec3 {
 	var v [3]float32
 	d.get(&v)
 	return geom.Vec3{d.finite(float64(v[0])), d.finite(float64(v[1])), d.finite(float64(v[2]))}
+}
+
+func (d *decoder) probability() float64 {
+	var v float32
+	d.get(&v)
+	if d.err == nil && !(v >= 0 && v <= 1) {
+		d.err = fmt.Errorf("a probability is %g", v)
+	}
+	return float64(v)
 }
 
 func (d *decoder) symmetric() geom.Mat3 {

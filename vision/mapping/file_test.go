@@ -36,7 +36,7 @@ func saved() Saved {
 		w.Keyframes = append(w.Keyframes, f)
 	}
 	return Saved{Machine: "pump P-7", Worlds: []SavedWorld{w}, Marks: []SavedMark{{ID: "bearing", Body: "{}", World: 0,
-		Points: []SavedPoint{{P: geom.Vec3{1, 2, 3}, Normal: geom.Vec3{0, 0, -1}, Cov: geom.Identity3}}}}}
+		Points: []SavedPoint{{Spot: geom.Spot{P: geom.Vec3{1, 2, 3}, Cov: geom.Identity3, Doubt: 0.25, Off: geom.Vec3{0, 0, 0.5}}, Normal: geom.Vec3{0, 0, -1}}}}}}
 }
 
 func TestMapFileComesBack(t *testing.T) {

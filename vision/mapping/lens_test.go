@@ -58,7 +58,7 @@ func TestZoomIsFoundAndTaken(t *testing.T) {
 	}
 	saved := Saved{Worlds: []SavedWorld{{Metric: true, Keyframes: frames, Landmarks: deep}}}
 	mark := deep[20].P
-	saved.Marks = []SavedMark{{ID: "m", Points: []SavedPoint{{P: mark}}}}
+	saved.Marks = []SavedMark{{ID: "m", Points: []SavedPoint{{Spot: geom.Spot{P: mark}}}}}
 	saved.Zoom(zoom, 600/zoom)
 	w := saved.Worlds[0]
 	for i, l := range w.Landmarks {

@@ -38,10 +38,10 @@ type SavedMark struct {
 	Points []SavedPoint
 }
 
-// SavedPoint is one point of a mark: place, surface normal and covariance, in its world.
+// SavedPoint is one point of a mark in its world, and the normal of its surface.
 type SavedPoint struct {
-	P, Normal geom.Vec3
-	Cov       geom.Mat3
+	geom.Spot
+	Normal geom.Vec3
 }
 
 // leastSaved is the fewest key frames of a world that is worth keeping.

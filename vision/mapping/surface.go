@@ -24,6 +24,9 @@ type Surface struct {
 	// coordinates: on a plane, inverse depth is affine in them.
 	Inv, Var float64
 	Slope    geom.Vec2
+	// Doubt is the probability that the mark is on another surface than this one, and Else the mean square of how far, in
+	// inverse depth, that lies from this one.
+	Doubt, Else float64
 }
 
 // Reach is how far from the mark supports are looked for, in normalized coordinates: about 11 degrees.
@@ -83,7 +86,7 @@ func Decide(fits []Candidate) (Surface, bool) {
 		return Surface{}, false
 	}
 	best := slices.MaxFunc(fits, func(a, b Candidate) int { return cmp.Compare(a.Weight, b.Weight) })
-	best.Var += doubt(best, fits)
+	best.doubt(fits)
 	return best.Surface, true
 }
 
@@ -100,16 +103,20 @@ func starts(near []Support) []float64 {
 	return out
 }
 
-// doubt is the variance that another surface in reach adds: near an edge either may be the one that the
-// mark is on, each as likely as its supports weigh.
-func doubt(best Candidate, fits []Candidate) float64 {
-	worst := 0.0
+// doubt notes how much speaks for the other surfaces in reach: near an edge any of them may be the one that the mark is
+// on, each as likely as its supports weigh.
+func (c *Candidate) doubt(fits []Candidate) {
+	total, other, spread := 0.0, 0.0, 0.0
 	for _, f := range fits {
-		if d := square(f.Inv - best.Inv); d > 9*best.Var {
-			worst = math.Max(worst, f.Weight/(f.Weight+best.Weight)*d)
+		total += f.Weight
+		if d := square(f.Inv - c.Inv); d > 9*c.Var {
+			other += f.Weight
+			spread += f.Weight * d
 		}
 	}
-	return worst
+	if other > 0 {
+		c.Doubt, c.Else = other/total, spread/other
+	}
 }
 
 func nearest(n geom.Vec2, all []Support) []Support {

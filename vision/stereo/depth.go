@@ -69,7 +69,7 @@ func NewRangefinder(cam camera.Model) *Rangefinder { return &Rangefinder{cam: ca
 
 // Depth is what was found at a spot.
 type Depth struct {
-	// Surface is the likeliest one; its variance includes that another may be right.
+	// Surface is the likeliest one.
 	mapping.Surface
 	// Peak is the maximum that the surface was taken from, by itself: its Weight is the probability that it is the right one.
 	Peak mapping.Candidate
@@ -78,7 +78,8 @@ type Depth struct {
 // Depth measures the surface at a spot. False where no view sees the spot from aside, or too near the picture's
 // border.
 func (r *Rangefinder) Depth(s Spot) (Depth, bool) {
-	p, ok := newPatch(&r.cam, s.Grey, s.Px)
+	noise := noiseAround(s.Grey, s.Px)
+	p, ok := newPatch(&r.cam, s.Grey, s.Px, noise)
 	if !ok {
 		return Depth{}, false
 	}
@@ -92,7 +93,7 @@ func (r *Rangefinder) Depth(s Spot) (Depth, bool) {
 		return Depth{}, false
 	}
 	prior := newPrior(s.Candidates, s.Around, s.Before)
-	prior.around = r.window.solve(&r.cam, &s, prior, gain)
+	prior.around = r.window.solve(&r.cam, &s, prior, gain, noise)
 	lo, hi := prior.span()
 	step := math.Max(coarse/gain, (hi-lo)/mostSteps)
 	var grid []hypothesis
@@ -195,8 +196,8 @@ func peaks(grid []hypothesis) []hypothesis {
 	return out[:min(len(out), modes)]
 }
 
-// conclude looks at the best maxima finely, takes the mean and the variance of the likeliest, and adds the
-// variance of all the probability that lies elsewhere: of the others, and of wherever nothing speaks against.
+// conclude looks at the best maxima finely, takes the mean and the variance of the likeliest, and how much
+// probability lies elsewhere: at the others, and wherever nothing speaks against.
 func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (Depth, bool) {
 	best := peaks(grid)
 	if len(best) == 0 {
@@ -238,7 +239,9 @@ func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (Depth, bool
 	peak := mapping.Candidate{Weight: all[first].mass / total, Surface: mapping.Surface{Inv: mean, Slope: w.prior.slope(mean),
 		Var: math.Max(0, within) + (poseError/gain)*(poseError/gain)}}
 	found := Depth{Surface: peak.Surface, Peak: peak}
-	found.Var += spread / total
+	if elsewhere := total - all[first].mass; elsewhere > 0 {
+		found.Doubt, found.Else = elsewhere/total, spread/elsewhere
+	}
 	return found, true
 }
 

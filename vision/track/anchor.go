@@ -22,9 +22,8 @@ const (
 
 // Point is where one pixel of a mark is in the world.
 type Point struct {
-	P      geom.Vec3
+	geom.Spot
 	Normal geom.Vec3 // of the surface, towards the camera that saw it
-	Cov    geom.Mat3 // of P
 }
 
 // Placement is where a mark is, in the map called Map.
@@ -163,7 +162,7 @@ func (a *anchor) move(m mapping.Move, s *mapping.Snapshot) {
 func (a *anchor) transform(by geom.Similarity) {
 	points := slices.Clone(a.Points)
 	for i, p := range points {
-		points[i] = Point{P: by.Apply(p.P), Normal: by.R.MulVec(p.Normal), Cov: by.ApplyCov(p.Cov)}
+		points[i] = Point{Spot: by.ApplySpot(p.Spot), Normal: by.R.MulVec(p.Normal)}
 	}
 	a.Points = points
 	a.Changed++
@@ -236,7 +235,7 @@ func (t *Tracker) drape(a *anchor) ([]Point, bool) {
 // between is the surface part of the way from one sample of a stroke to the next.
 func between(a, b mapping.Surface, w float64) mapping.Surface {
 	mix := func(x, y float64) float64 { return x + w*(y-x) }
-	return mapping.Surface{Inv: mix(a.Inv, b.Inv), Var: mix(a.Var, b.Var),
+	return mapping.Surface{Inv: mix(a.Inv, b.Inv), Var: mix(a.Var, b.Var), Doubt: mix(a.Doubt, b.Doubt), Else: mix(a.Else, b.Else),
 		Slope: geom.Vec2{mix(a.Slope[0], b.Slope[0]), mix(a.Slope[1], b.Slope[1])}}
 }
 
@@ -314,13 +313,13 @@ func (t *Tracker) pointOn(f *frame, px geom.Vec2, s mapping.Surface) Point {
 	c := geom.Vec3{n[0] * z, n[1] * z, z}
 	ray := c.Unit()
 	// Along the ray the depth's error, across it the pixel's.
-	along := math.Sqrt(s.Var) * z * z * c.Norm() / z
-	across := lateralSigma * z / t.focal
+	stretch := z * c.Norm() // of a small change of inverse depth, along the ray
+	along, across := math.Sqrt(s.Var)*stretch, lateralSigma*z/t.focal
 	cov := geom.Outer(ray, ray).Scale(along*along - across*across).Add(geom.Identity3.Scale(across * across))
 	r := poseWC.R
 	return Point{
-		P:      poseWC.Apply(c),
+		Spot: geom.Spot{P: poseWC.Apply(c), Cov: r.Mul(cov).Mul(r.Transpose()), Doubt: s.Doubt, Off: r.MulVec(ray).Scale(math.Sqrt(s.Else) * stretch)},
+
 		Normal: r.MulVec(s.Normal(n)),
-		Cov:    r.Mul(cov).Mul(r.Transpose()),
 	}
 }

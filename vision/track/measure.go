@@ -65,7 +65,7 @@ func (t *Tracker) surfaceAt(a *anchor, i int, support []mapping.Support) (mappin
 func (m measurement) scaledTo(unit float64) measurement {
 	k := m.unit / unit
 	m.Inv, m.Var, m.unit = m.Inv*k, m.Var*k*k, unit
-	m.Slope = m.Slope.Scale(k)
+	m.Slope, m.Else = m.Slope.Scale(k), m.Else*k*k
 	m.Peak.Inv, m.Peak.Var = m.Peak.Inv*k, m.Peak.Var*k*k
 	return m
 }

@@ -105,5 +105,5 @@ func (t *Tracker) placeOnPanorama(a *anchor) {
 // direction is the point of a panorama that a frame sees at n; sigma is its error in radians.
 func direction(f *frame, n geom.Vec2, sigma float64) Point {
 	ray := f.poseCW.R.MulVecT(geom.Vec3{n[0], n[1], 1}).Unit()
-	return Point{P: ray, Normal: ray.Scale(-1), Cov: geom.Identity3.Scale(sigma * sigma)}
+	return Point{Spot: geom.Spot{P: ray, Cov: geom.Identity3.Scale(sigma * sigma)}, Normal: ray.Scale(-1)}
 }

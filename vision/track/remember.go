@@ -27,7 +27,7 @@ func (t *Tracker) Save() mapping.Saved {
 		}
 		m := mapping.SavedMark{ID: id, World: w}
 		for _, p := range a.Points {
-			m.Points = append(m.Points, mapping.SavedPoint{P: p.P, Normal: p.Normal, Cov: p.Cov})
+			m.Points = append(m.Points, mapping.SavedPoint(p))
 		}
 		saved.Marks = append(saved.Marks, m)
 	}
@@ -48,7 +48,7 @@ func (t *Tracker) Recall(s mapping.Saved) {
 			a.Map = mapping.MetricName(a.world)
 		}
 		for _, p := range m.Points {
-			a.Points = append(a.Points, Point{P: p.P, Normal: p.Normal, Cov: p.Cov})
+			a.Points = append(a.Points, Point(p))
 		}
 		t.put(a)
 	}

@@ -1,8 +1,6 @@
 package anchoring
 
 import (
-	"math"
-
 	"sightline/annotate/scene"
 	"sightline/vision"
 	"sightline/vision/camera"
@@ -13,7 +11,7 @@ import (
 // Projected is where a placed point is in a frame.
 type Projected struct {
 	Px geom.Vec2
-	// SigmaPx is the standard deviation of Px along its worst direction: of the point and of the pose.
+	// SigmaPx is the standard deviation of Px, of the point and of the pose: camera.Error.Sigma.
 	SigmaPx float64
 	State   string // shown, hidden or outside
 	Reason  string
@@ -34,13 +32,13 @@ func Project(p track.Placement, i int, e vision.Estimate, cam camera.Model) Proj
 	if !front || !cam.Contains(px, 0) {
 		return Projected{Px: px, State: "outside"}
 	}
-	r := e.PoseCW.R
-	sigma := math.Hypot(cam.SpreadPx(c, r.Mul(p.Points[i].Cov).Mul(r.Transpose())), e.SigmaPx)
-	if e.SigmaPx > scene.HideSigma {
-		return Projected{Px: px, SigmaPx: sigma, State: "hidden", Reason: "place hardly known yet: move slowly"}
+	off := e.Error(p.Points[i].Spot, cam)
+	at := Projected{Px: px, SigmaPx: off.Sigma(), State: "shown"}
+	switch {
+	case !scene.Sure(camera.Error{Near: e.SigmaPx}):
+		at.State, at.Reason = "hidden", "place hardly known yet: move slowly"
+	case !scene.Sure(off):
+		at.State, at.Reason = "hidden", "surface not known well enough: move sideways"
 	}
-	if sigma > scene.HideSigma {
-		return Projected{Px: px, SigmaPx: sigma, State: "hidden", Reason: "surface not known well enough: move sideways"}
-	}
-	return Projected{Px: px, SigmaPx: sigma, State: "shown"}
+	return at
 }

@@ -20,7 +20,7 @@ func TestLongestStrokeFits(t *testing.T) {
 	for range annotate.MaxPoints {
 		v := func() geom.Vec3 { return geom.Vec3{-rng.Float64() * 10, -rng.Float64(), -rng.Float64() * 1e-3} }
 		n := v()
-		p.Points = append(p.Points, track.Point{P: v(), Normal: n.Unit(), Cov: geom.Outer(n, v()).Scale(-1e-5)})
+		p.Points = append(p.Points, track.Point{Spot: geom.Spot{P: v(), Cov: geom.Outer(n, v()).Scale(-1e-5), Doubt: rng.Float64(), Off: v()}, Normal: n.Unit()})
 	}
 	body, err := json.Marshal(toAnchor(p, 1<<40))
 	if err != nil || len(body) > wire.MaxMessage-1024 {

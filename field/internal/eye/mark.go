@@ -5,6 +5,7 @@ import (
 
 	"sightline/annotate"
 	"sightline/annotate/scene"
+	"sightline/vision"
 	"sightline/vision/camera"
 	"sightline/vision/geom"
 	"sightline/vision/track"
@@ -97,6 +98,10 @@ func pixels(m annotate.Mark, lens camera.Model) []geom.Vec2 {
 	return out
 }
 
+// judged is how many of a mark's points decide whether it is shown: the first, and both of a measure. Only of these does
+// the doubt travel.
+const judged = 2
+
 // toAnchor is a placement as it travels.
 func toAnchor(p track.Placement, markTime int64) *annotate.Anchor {
 	a := &annotate.Anchor{MarkTime: markTime, State: annotate.Waiting, Reason: p.Reason}
@@ -107,7 +112,10 @@ func toAnchor(p track.Placement, markTime int64) *annotate.Anchor {
 		a.State, a.Map, a.Metric = annotate.Placed, p.Map, p.Metric
 		a.Points = make([]annotate.AnchorPoint, len(p.Points))
 		for i, q := range p.Points {
-			a.Points[i] = point(q.P, q.Normal, q.Cov)
+			if i >= judged {
+				q.Doubt, q.Off = 0, geom.Vec3{}
+			}
+			a.Points[i] = point(q)
 		}
 	}
 	return a
@@ -128,14 +136,14 @@ func (v view) moved(a, b *annotate.Anchor) float64 {
 		if okA && okB && v.lens.Contains(p, 0) {
 			far = max(far, p.Sub(q).Norm())
 		}
-		if pa, pb := v.sigma(a, i), v.sigma(b, i); okA && v.lens.Contains(p, 0) && (pa > scene.HideSigma) != (pb > scene.HideSigma) {
+		if okA && v.lens.Contains(p, 0) && v.sure(a, i) != v.sure(b, i) {
 			far = max(far, movedPx+1) // it is hidden by the one and shown by the other
 		}
 	}
 	return far
 }
 
-func (v view) sigma(a *annotate.Anchor, i int) float64 {
-	p := a.Points[i]
-	return v.lens.SpreadPx(v.pose.Apply(p.P), v.pose.R.Mul(p.CovMat()).Mul(v.pose.R.Transpose()))
+// sure says whether a point of an anchor is shown in the view, the pose's error apart.
+func (v view) sure(a *annotate.Anchor, i int) bool {
+	return scene.Sure(vision.Estimate{PoseCW: v.pose}.Error(a.Points[i].Spot(), v.lens))
 }

@@ -7,6 +7,7 @@ import (
 	"sightline/relay/wire"
 	"sightline/vision"
 	"sightline/vision/geom"
+	"sightline/vision/track"
 )
 
 // pinColour is the colour of the pins that the field client makes.
@@ -78,7 +79,7 @@ func (y *Eye) hang(m *mark, corners map[int][4]geom.Vec3, world string, metric b
 func onMarker(c [4]geom.Vec3) annotate.AnchorPoint {
 	right, down := c[1].Sub(c[0]), c[3].Sub(c[0])
 	sigma := right.Norm() / 100
-	return point(middle(c), down.Cross(right).Unit(), geom.Identity3.Scale(sigma*sigma))
+	return point(track.Point{Spot: geom.Spot{P: middle(c), Cov: geom.Identity3.Scale(sigma * sigma)}, Normal: down.Cross(right).Unit()})
 }
 
 func middle(c [4]geom.Vec3) geom.Vec3 { return c[0].Add(c[1]).Add(c[2]).Add(c[3]).Scale(0.25) }

@@ -107,16 +107,22 @@ func (y *Eye) Told(id string) int64 {
 }
 
 // point rounds a place to what it is worth, so that a stroke of the greatest length fits into a message:
-// coordinates to a millionth of their size, normals to 1e-3, covariances to two figures.
-func point(p, normal geom.Vec3, cov geom.Mat3) annotate.AnchorPoint {
+// coordinates to a millionth of their size, normals to 1e-3, errors to two figures; a doubt of less than a thousandth is none.
+func point(p track.Point) annotate.AnchorPoint {
 	var a annotate.AnchorPoint
-	a.SetCov(cov)
+	a.SetCov(p.Cov)
 	for i := range a.Cov {
 		a.Cov[i] = figures(a.Cov[i], 2)
 	}
-	for i := range p {
-		a.P[i] = figures(p[i], 6)
-		a.Normal[i] = math.Round(normal[i]*1e3) / 1e3
+	for i := range p.P {
+		a.P[i] = figures(p.P[i], 6)
+		a.Normal[i] = math.Round(p.Normal[i]*1e3) / 1e3
+	}
+	if p.Doubt >= 1e-3 {
+		a.Doubt = figures(p.Doubt, 2)
+		for i := range p.Off {
+			a.Off[i] = figures(p.Off[i], 2)
+		}
 	}
 	return a
 }
