@@ -111,7 +111,7 @@ func every(w, h float64) scene.Input {
 			entry("stroke", annotate.Mark{Author: "Anna", Colour: "#ff5db1", Shape: annotate.Stroke}, 0.5, wavy...),
 			entry("text", annotate.Mark{Author: "Anna", Colour: anna, Shape: annotate.Text, Text: "Close this valve first, then wait: 先关闭此阀门,等待压力降到零。"}, 0.5, geom.Vec2{120, 330}),
 			entry("turn", annotate.Mark{Author: "Anna", Colour: lin, Shape: annotate.Gesture, Action: annotate.TurnRight}, 0.5, geom.Vec2{400, 440}),
-			entry("press", annotate.Mark{Author: "Anna", Colour: anna, Shape: annotate.Gesture, Action: annotate.Press, Text: "按下 Press"}, 4.8, geom.Vec2{70, 190}),
+			entry("press", annotate.Mark{Author: "Anna", Colour: anna, Shape: annotate.Gesture, Action: annotate.Press, Text: "按下 Press"}, 4.2, geom.Vec2{70, 190}),
 			entry("pin", annotate.Mark{Author: "plant", Colour: "#5cc8ff", Shape: annotate.Pin, Machine: "area1/pump7"}, 0.5, geom.Vec2{420, 250}),
 			entry("right", annotate.Mark{Author: "Anna", Colour: anna, Shape: annotate.Arrow}, 0.5, geom.Vec2{900, 200}, geom.Vec2{950, 100}),
 			entry("right2", annotate.Mark{Author: "Anna", Colour: lin, Shape: annotate.Gesture, Action: annotate.Pull}, 0.5, geom.Vec2{920, 210}),

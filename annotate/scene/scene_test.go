@@ -73,14 +73,14 @@ func TestStates(t *testing.T) {
 		{"not a number", func(in *Input) { in.Marks[0].Anchor.Points[0].P[1] = math.NaN() }, Hidden, "not a number"},
 		{"covariance not a number", func(in *Input) { in.Marks[0].Anchor.Points[0].Cov[0] = math.NaN() }, Hidden, "may be off"},
 		{"unsure anchor", func(in *Input) { in.Marks[0] = placed("a", annotate.Arrow, 0.1, front, front) }, Hidden, "may be off by 75 px"},
-		{"unsure pose", func(in *Input) { in.Estimate.SigmaPx = 5.7 }, Hidden, "may be off by 14 px"},
+		{"unsure pose", func(in *Input) { in.Estimate.SigmaPx = 4.7 }, Hidden, "may be off by 12 px"},
 		{"likely elsewhere", func(in *Input) {
 			p := &in.Marks[0].Anchor.Points[0]
 			p.Doubt, p.Off = 0.3, geom.Vec3{0.5, 0, 0}
 		}, Hidden, "may be off by"},
 		{"hardly elsewhere", func(in *Input) {
 			p := &in.Marks[0].Anchor.Points[0]
-			p.Doubt, p.Off = 0.1, geom.Vec3{0.5, 0, 0}
+			p.Doubt, p.Off = 0.05, geom.Vec3{0.5, 0, 0}
 		}, Shown, ""},
 		{"from behind", func(in *Input) { in.Marks[0].Anchor.Points[0].Normal = geom.Vec3{0, 0, 1} }, Hidden, "far side"},
 		{"beside", func(in *Input) { in.Marks[0].Anchor.Points[0].P = geom.Vec3{3, 0, 2} }, Outside, ""},
@@ -126,7 +126,7 @@ func TestTipIsExact(t *testing.T) {
 
 // TestFade pins how strongly a mark of a certain error is drawn.
 func TestFade(t *testing.T) {
-	for _, c := range []struct{ sigma, least, most float64 }{{1, 1, 1}, {2, 0.99, 1}, {4, 0.8, 0.9}, {5.5, 0.3, 0.4}, {5.7, 0, 0}} {
+	for _, c := range []struct{ sigma, least, most float64 }{{1, 1, 1}, {2, 0.99, 1}, {3.5, 0.8, 0.9}, {4.6, 0.3, 0.4}, {4.7, 0, 0}} {
 		in := input(placed("a", annotate.Circle, 0, geom.Vec3{0, 0, 2}, geom.Vec3{0.1, 0, 2}))
 		in.Estimate.SigmaPx = c.sigma
 		if a := builder(t).Build(in).Marks[0].Alpha; a < c.least || a > c.most {

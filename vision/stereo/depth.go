@@ -78,8 +78,7 @@ type Depth struct {
 // Depth measures the surface at a spot. False where no view sees the spot from aside, or too near the picture's
 // border.
 func (r *Rangefinder) Depth(s Spot) (Depth, bool) {
-	noise := noiseAround(s.Grey, s.Px)
-	p, ok := newPatch(&r.cam, s.Grey, s.Px, noise)
+	p, ok := newPatch(&r.cam, s.Grey, s.Px)
 	if !ok {
 		return Depth{}, false
 	}
@@ -93,12 +92,17 @@ func (r *Rangefinder) Depth(s Spot) (Depth, bool) {
 		return Depth{}, false
 	}
 	prior := newPrior(s.Candidates, s.Around, s.Before)
-	prior.around = r.window.solve(&r.cam, &s, prior, gain, noise)
+	prior.around = r.window.solve(&r.cam, &s, prior, gain)
 	lo, hi := prior.span()
 	step := math.Max(coarse/gain, (hi-lo)/mostSteps)
-	var grid []hypothesis
+	var looks [][]look
 	for inv := lo; inv <= hi; inv += step {
-		grid = append(grid, p.looks(targets, prior, inv))
+		looks = append(looks, p.looks(targets, prior.surface(inv)))
+	}
+	p.expect(looks)
+	grid := make([]hypothesis, len(looks))
+	for i, l := range looks {
+		grid[i] = p.hypothesis(prior.surface(lo+float64(i)*step), l)
 	}
 	w := newWitnesses(p, targets, prior, grid, step)
 	for i := range grid {
@@ -113,21 +117,28 @@ type hypothesis struct {
 	log, own float64
 }
 
-// looks sums what the better half of the views says of a depth: seen from one side a spot is often hidden behind
+// looks are those of all views at a surface.
+func (p *patch) looks(targets []target, s mapping.Surface) []look {
+	out := make([]look, len(targets))
+	for i := range targets {
+		out[i] = p.look(&targets[i], s)
+	}
+	return out
+}
+
+// hypothesis sums what the better half of the views says of a surface: seen from one side a spot is often hidden behind
 // what stands before it, and all views from there would speak against the truth.
-func (p *patch) looks(targets []target, prior prior, inv float64) hypothesis {
-	h := hypothesis{Surface: mapping.Surface{Inv: inv, Slope: prior.slope(inv)}}
+func (p *patch) hypothesis(s mapping.Surface, looks []look) hypothesis {
 	var buf [2][16]float64
 	all, own := buf[0][:0], buf[1][:0]
-	for i := range targets {
-		a, o, ok := p.against(&targets[i], h.Surface)
-		if !ok {
-			a, o = most, most // half of the worst: a view that does not see it says little
+	for _, l := range looks {
+		a, o := most, most // half of the worst: a view that does not see it says little
+		if l.seen {
+			a, o = p.against(l)
 		}
 		all, own = append(all, a), append(own, o)
 	}
-	h.log, h.own = -betterHalf(all), -betterHalf(own)
-	return h
+	return hypothesis{Surface: s, log: -betterHalf(all), own: -betterHalf(own)}
 }
 
 // betterHalf sums the lower half of what the views say against a depth.
@@ -211,7 +222,7 @@ func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (Depth, bool
 		all[k] = mode{top: best[0].log, at: b.Inv}
 		for i := -reach; i <= reach; i++ {
 			if inv := b.Inv + float64(i)*h; inv > 0 {
-				all[k].add(w.weigh(w.patch.looks(w.targets, w.prior, inv)), h)
+				all[k].add(w.weigh(w.patch.hypothesis(w.prior.surface(inv), w.patch.looks(w.targets, w.prior.surface(inv)))), h)
 			}
 		}
 		if all[k].mass > all[first].mass {
@@ -317,6 +328,9 @@ func (p prior) memory(inv float64) float64 {
 	}
 	return d
 }
+
+// surface is the one at an inverse depth.
+func (p prior) surface(inv float64) mapping.Surface { return mapping.Surface{Inv: inv, Slope: p.slope(inv)} }
 
 // slope is that of the candidate nearest in depth, or of a surface that faces the camera.
 func (p prior) slope(inv float64) geom.Vec2 {

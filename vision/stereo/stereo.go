@@ -12,6 +12,7 @@ package stereo
 import (
 	"image"
 	"math"
+	"slices"
 
 	"sightline/vision/camera"
 	"sightline/vision/geom"
@@ -41,10 +42,11 @@ const (
 	alike, near = 12.0, 14.0
 	// leastWeight is the weight below which a sample is left out.
 	leastWeight = 0.03
-	// slip is how far, in pixels, two pictures of one spot are shifted against each other where the depth is right: by the
-	// poses, by curvature that a plane leaves out, and by blur. From 0.25 to 0.5, what is held and what is wrong over ten
-	// simulated plants moves by less than 0.5 %.
-	slip = 0.35
+	// leastNoise is the standard deviation in grey levels that a picture's noise is taken to have at least: rounding, and
+	// what a camera smooths away.
+	leastNoise = 1.0
+	// steady is the contrast, in grey levels, below which the gain of a view is taken to be one rather than measured.
+	steady = 5.0
 	// independent is the share of the samples that speak for themselves: what the model leaves out (gloss,
 	// curvature, blur) is alike in neighbours.
 	independent = 0.15
@@ -58,10 +60,9 @@ const (
 
 // sample is one pixel of the patch.
 type sample struct {
-	ray   geom.Vec3 // (x/z, y/z, 1)
-	d     geom.Vec2 // from the patch's centre, normalized coordinates
-	w, g  float64   // weight, brightness
-	steep float64   // the gradient of the brightness per pixel, squared
+	ray  geom.Vec3 // (x/z, y/z, 1)
+	d    geom.Vec2 // from the patch's centre, normalized coordinates
+	w, g float64   // weight, brightness
 }
 
 // patch is what surrounds a pixel in the reference picture.
@@ -83,11 +84,11 @@ const (
 type part struct {
 	samples []sample
 	weight  float64
-	noise2  float64 // variance, in grey levels squared, of the difference of two pictures of it
+	noise2  float64 // variance of a picture of it about another one at the right depth, in grey levels squared; see expect
 }
 
-// newPatch takes the patch around a pixel, in pixels of the picture g, whose noise is given; false too near the picture's border.
-func newPatch(cam *camera.Model, g *image.Gray, px geom.Vec2, noise float64) (*patch, bool) {
+// newPatch takes the patch around a pixel, in pixels of the picture g; false too near the picture's border.
+func newPatch(cam *camera.Model, g *image.Gray, px geom.Vec2) (*patch, bool) {
 	if !cam.Contains(px, 3) {
 		return nil, false
 	}
@@ -95,9 +96,6 @@ func newPatch(cam *camera.Model, g *image.Gray, px geom.Vec2, noise float64) (*p
 	p.takeCore(g, px)
 	p.takeField(g, px)
 	p.edge = p.edgeBeside(g, px)
-	for k := range p.parts {
-		p.parts[k].expect(noise)
-	}
 	return p, true
 }
 
@@ -200,7 +198,7 @@ func (p *patch) reach(g *image.Gray, px geom.Vec2, i, j int, differs float64) {
 
 func (q *part) add(p *patch, g *image.Gray, at geom.Vec2, w float64) {
 	m := p.cam.Normalize(at)
-	q.samples = append(q.samples, sample{ray: geom.Vec3{m[0], m[1], 1}, d: m.Sub(p.n), w: w, g: bilinear(g, at[0], at[1]), steep: steepness(g, at)})
+	q.samples = append(q.samples, sample{ray: geom.Vec3{m[0], m[1], 1}, d: m.Sub(p.n), w: w, g: bilinear(g, at[0], at[1])})
 	q.weight += w
 }
 
@@ -248,23 +246,66 @@ func (t *target) project(x, y, z float64) (u, v float64, inside bool) {
 	return u, v, u >= 1 && v >= 1 && u <= t.right && v <= t.bottom
 }
 
-// against is how much, in nats, the view speaks against the surface; at most `most` for each part. own is what the part of
-// the patch says that looks like the spot, where an edge passes beside it. False where the patch is not in the view.
-func (p *patch) against(t *target, s mapping.Surface) (all, own float64, ok bool) {
-	near, ok := p.parts[core].against(t, t.rays[core], s)
-	if !ok {
-		return 0, 0, false
-	}
-	far, _ := p.parts[field].against(t, t.rays[field], s)
-	if p.edge == 0 {
-		return near + far, 0, true
-	}
-	alone, _ := p.parts[inner].against(t, t.rays[inner], s)
-	return near + far, alone + far, true
+// look is by how much the parts of the patch differ from a view at some depth: mean squares in grey levels, per
+// picture. They are of no meaning where the view does not see the patch.
+type look struct {
+	rest [3]float64
+	seen bool
 }
 
-// against is half the squared difference in units of the noise, after the best gain and offset.
-func (p *part) against(t *target, turn []geom.Vec3, s mapping.Surface) (float64, bool) {
+// look compares the patch with a view.
+func (p *patch) look(t *target, s mapping.Surface) (l look) {
+	l.rest[core], l.seen = p.parts[core].differs(t, t.rays[core], s)
+	if l.seen {
+		l.rest[field], _ = p.parts[field].differs(t, t.rays[field], s)
+		if p.edge > 0 {
+			l.rest[inner], _ = p.parts[inner].differs(t, t.rays[inner], s)
+		}
+	}
+	return l
+}
+
+// expect sets the noise of each part: by how much half of the views differ at least at the depth where it differs least. So it is that of
+// the sensor, of what compression made of it, of poses that are a little off and of gloss, as the pictures at hand have it:
+// of faint paint a camera with little noise tells the depth, and one with much does not claim to.
+func (p *patch) expect(grid [][]look) {
+	for k := range p.parts {
+		least := math.Inf(1)
+		for _, looks := range grid {
+			var rest []float64
+			for _, l := range looks {
+				if l.seen {
+					rest = append(rest, l.rest[k])
+				}
+			}
+			if 2*len(rest) > len(looks) {
+				slices.Sort(rest)
+				least = math.Min(least, rest[len(rest)/2])
+			}
+		}
+		if math.IsInf(least, 1) {
+			least = steady * steady / 2 // no depth is seen by most of them
+		}
+		p.parts[k].noise2 = math.Max(leastNoise*leastNoise, least)
+	}
+}
+
+// against is how much, in nats, a look speaks against its depth; at most `most` for each part. own is what the part of
+// the patch says that looks like the spot, where an edge passes beside it.
+func (p *patch) against(l look) (all, own float64) {
+	nats := func(k int) float64 {
+		q := &p.parts[k]
+		return math.Min(most, independent*q.weight*l.rest[k]/(2*q.noise2))
+	}
+	far := nats(field)
+	if all = nats(core) + far; p.edge > 0 {
+		own = nats(inner) + far
+	}
+	return all, own
+}
+
+// differs is half the mean squared difference, after the best gain and offset.
+func (p *part) differs(t *target, turn []geom.Vec3, s mapping.Surface) (float64, bool) {
 	var w, sa, saa, sb, sbb, sab float64
 	for i := range p.samples {
 		q := &p.samples[i]
@@ -290,10 +331,9 @@ func (p *part) against(t *target, turn []geom.Vec3, s mapping.Surface) (float64,
 	}
 	sa, sb = sa/w, sb/w
 	va, vb, cab := saa/w-sa*sa, sbb/w-sb*sb, sab/w-sa*sb
-	gain := math.Sqrt((vb + p.noise2) / (va + p.noise2))
+	gain := math.Sqrt((vb + steady*steady) / (va + steady*steady))
 	gain = math.Max(leastGain, math.Min(mostGain, gain))
-	rest := math.Max(0, vb-2*gain*cab+gain*gain*va) / (1 + gain*gain) // per picture
-	return math.Min(most, independent*p.weight*rest/p.noise2), true
+	return math.Max(0, vb-2*gain*cab+gain*gain*va) / (1 + gain*gain), true
 }
 
 // bilinear is the brightness between four pixels.

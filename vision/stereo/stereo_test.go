@@ -118,21 +118,6 @@ func TestFaintTexture(t *testing.T) {
 	}
 }
 
-func TestNoiseOfAPicture(t *testing.T) {
-	for _, noise := range []float64{2, 6} {
-		for what, s := range map[string]scene{"bland": {near: 1, far: 2, edge: 0, blandNear: true, blandFar: true}, "textured": {near: 1, far: 2, edge: -1}} {
-			s.noise = noise
-			g := s.render(geom.IdentityPose, rand.New(rand.NewPCG(3, 4)))
-			if got := noiseAround(g, geom.Vec2{160, 120}); math.Abs(got-noise) > 0.15*noise {
-				t.Errorf("%s picture with noise of %g grey levels: %.2f", what, noise, got)
-			}
-		}
-	}
-	if got := noiseAround(image.NewGray(image.Rect(0, 0, 64, 64)), geom.Vec2{0, 63}); got != leastNoise {
-		t.Errorf("black picture: noise %.2f", got)
-	}
-}
-
 func TestEachSideOfAnEdgeHasItsDepth(t *testing.T) {
 	s := scene{near: 1.2, far: 2, edge: 0}
 	for _, q := range []struct{ x, inv float64 }{{148, 1 / 1.2}, {172, 1 / 2.0}} {
@@ -147,7 +132,7 @@ func TestEachSideOfAnEdgeHasItsDepth(t *testing.T) {
 func TestFieldBesideAnEdge(t *testing.T) {
 	g, _ := scene{near: 1.2, far: 2, edge: 0, blandNear: true, blandFar: true}.views()
 	at := func(x float64) *patch {
-		p, ok := newPatch(&cam, g, geom.Vec2{x, 120}, noiseAround(g, geom.Vec2{x, 120}))
+		p, ok := newPatch(&cam, g, geom.Vec2{x, 120})
 		if !ok {
 			t.Fatalf("no patch at column %g", x)
 		}

@@ -22,7 +22,6 @@ type window struct {
 	origin   geom.Vec2
 	in       [nodes * nodes]bool // node j*nodes+i is in the picture
 	bright   [nodes * nodes]float64
-	noise2   [nodes * nodes]float64 // variance of how another picture of the same differs from it
 	data     [nodes * nodes][mostDepths]float32
 	// message[d] is what a node was told by its neighbour before it in direction d: right, left, down, up.
 	message [4][nodes * nodes][mostDepths]float32
@@ -30,7 +29,7 @@ type window struct {
 }
 
 // How the window is judged. Over six simulated plants the share of marks that are held moves by less than 2 % and
-// that of wrong ones by less than 0.3 % while nodeNoise goes from 1 to 3, nodeMost from 2 to 5, landmarkMost from 4 to 8,
+// that of wrong ones by less than 0.3 % while nodeNoise goes from 3 to 5, nodeMost from 2 to 5, landmarkMost from 4 to 8,
 // bondSlope from 0.15 to 0.3, bondMost from 2 to 4, bondEdge from 6 to 10, bondLeast from 0 to 0.1, sweeps from 2 to 4, the
 // window from 48 to 64 px; without the window 5 to 8 % fewer are held.
 const (
@@ -40,10 +39,9 @@ const (
 	// mostDepths bounds the labels: twice the scene's depth to half of it, at a pixel or two each.
 	mostDepths = 96
 	mostViews  = 16
-	// nodeNoise is what the standard deviation of the difference between a mean of nine pixels and a pixel of another
-	// picture has beside noise and slip, in grey levels: the mean blurs. nodeMost is how much a view may say against a depth
-	// at a node: it may be hidden there.
-	nodeNoise, nodeMost = 2.0, 3.0
+	// nodeNoise is the standard deviation in grey levels of the difference between a mean of nine pixels and a pixel
+	// of another picture, nodeMost how much a view may say against a depth at a node: it may be hidden there.
+	nodeNoise, nodeMost = 3.0, 3.0
 	// landmarkMost is how much a landmark may say against a depth at its node.
 	landmarkMost = 4.0
 	// bondSlope is the cost of neighbours being one label apart, and bondMost its most where there is no edge
@@ -57,8 +55,8 @@ const (
 )
 
 // solve fills the window for a spot and returns how likely each depth is at its centre, as a density over inverse depth. gain is in
-// pixels per unit of inverse depth, of the view that moves most; noise is the picture's, in grey levels.
-func (w *window) solve(cam *camera.Model, s *Spot, p prior, gain, noise float64) density {
+// pixels per unit of inverse depth, of the view that moves most.
+func (w *window) solve(cam *camera.Model, s *Spot, p prior, gain float64) density {
 	lo, hi := p.span()
 	w.lo, w.step = lo, math.Max(coarse/gain, (hi-lo)/(mostDepths-1))
 	w.depths = min(mostDepths, int((hi-lo)/w.step)+1)
@@ -67,7 +65,7 @@ func (w *window) solve(cam *camera.Model, s *Spot, p prior, gain, noise float64)
 			clear(w.message[d][n][:w.depths])
 		}
 	}
-	w.place(cam, s, noise)
+	w.place(cam, s)
 	w.look(cam, s)
 	w.heed(cam, s.Support)
 	for k := range w.depths {
@@ -87,14 +85,13 @@ func (w *window) node(n int) geom.Vec2 {
 	return w.origin.Add(geom.Vec2{float64(n % nodes * nodeStep), float64(n / nodes * nodeStep)})
 }
 
-func (w *window) place(cam *camera.Model, s *Spot, noise float64) {
+func (w *window) place(cam *camera.Model, s *Spot) {
 	const half = nodes / 2 * nodeStep
 	w.origin = s.Px.Sub(geom.Vec2{half, half})
 	for n := range w.in {
 		at := w.node(n)
 		if w.in[n] = cam.Contains(at, 2); w.in[n] {
 			w.bright[n] = Smooth(s.Grey, at)
-			w.noise2[n] = noise*noise + nodeNoise*nodeNoise + slip*slip*steepness(s.Grey, at)
 		}
 	}
 }
@@ -115,7 +112,7 @@ func (w *window) look(cam *camera.Model, s *Spot) {
 		m := cam.Normalize(w.node(n))
 		for v := range views {
 			ray := views[v].PoseBA.R.MulVec(geom.Vec3{m[0], m[1], 1})
-			w.against(&targets[v], ray, gains[v]*w.bright[n], w.noise2[n], w.costs[v][:w.depths])
+			w.against(&targets[v], ray, gains[v]*w.bright[n], w.costs[v][:w.depths])
 		}
 		for k := range w.depths {
 			w.data[n][k] = w.betterHalf(len(views), k)
@@ -124,13 +121,13 @@ func (w *window) look(cam *camera.Model, s *Spot) {
 }
 
 // against is what one view says against each depth of a node whose ray, turned into the view, is given.
-func (w *window) against(t *target, ray geom.Vec3, bright, noise2 float64, costs []float32) {
+func (w *window) against(t *target, ray geom.Vec3, bright float64, costs []float32) {
 	for k := range costs {
 		inv := w.at(k)
 		costs[k] = nodeMost / 2 // a view that does not see it neither speaks for nor against it
 		if u, v, inside := t.project(ray[0]+inv*t.t[0], ray[1]+inv*t.t[1], ray[2]+inv*t.t[2]); inside {
-			e := bilinear(t.g, u, v) - bright
-			costs[k] = float32(math.Min(nodeMost, e*e/noise2/2))
+			e := (bilinear(t.g, u, v) - bright) / nodeNoise
+			costs[k] = float32(math.Min(nodeMost, e*e/2))
 		}
 	}
 }

@@ -296,7 +296,7 @@ func (t *Tracker) poseSigmaPx(f *frame) float64 {
 const (
 	settledViews = 4
 	settledLeast = 40.0
-	thinPx       = 6.0
+	thinPx       = 7.0
 )
 
 // replenish finds new corners where there are too few features, away from those there are.
