@@ -95,14 +95,15 @@ func (r *Rangefinder) Depth(s Spot) (Depth, bool) {
 	prior.around = r.window.solve(&r.cam, &s, prior, gain)
 	lo, hi := prior.span()
 	step := math.Max(coarse/gain, (hi-lo)/mostSteps)
-	var looks [][]look
-	for inv := lo; inv <= hi; inv += step {
-		looks = append(looks, p.looks(targets, prior.surface(inv)))
+	grid := make([]hypothesis, int((hi-lo)/step)+1)
+	looks := make([]look, 0, len(grid)*len(targets)) // depth by depth
+	for i := range grid {
+		grid[i].Surface = prior.surface(lo + float64(i)*step)
+		looks = p.look(looks, targets, grid[i].Surface)
 	}
-	p.expect(looks)
-	grid := make([]hypothesis, len(looks))
-	for i, l := range looks {
-		grid[i] = p.hypothesis(prior.surface(lo+float64(i)*step), l)
+	p.expect(looks, len(targets))
+	for i := range grid {
+		grid[i] = p.hypothesis(grid[i].Surface, looks[i*len(targets):(i+1)*len(targets)])
 	}
 	w := newWitnesses(p, targets, prior, grid, step)
 	for i := range grid {
@@ -117,13 +118,12 @@ type hypothesis struct {
 	log, own float64
 }
 
-// looks are those of all views at a surface.
-func (p *patch) looks(targets []target, s mapping.Surface) []look {
-	out := make([]look, len(targets))
+// look appends what all views show of a surface.
+func (p *patch) look(looks []look, targets []target, s mapping.Surface) []look {
 	for i := range targets {
-		out[i] = p.look(&targets[i], s)
+		looks = append(looks, p.compare(&targets[i], s))
 	}
-	return out
+	return looks
 }
 
 // hypothesis sums what the better half of the views says of a surface: seen from one side a spot is often hidden behind
@@ -218,11 +218,14 @@ func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (Depth, bool
 	reach := min(int(math.Ceil(fineReach*step/h)), 40)
 	all := make([]mode, len(best))
 	first := 0
+	var looks []look
 	for k, b := range best {
 		all[k] = mode{top: best[0].log, at: b.Inv}
 		for i := -reach; i <= reach; i++ {
 			if inv := b.Inv + float64(i)*h; inv > 0 {
-				all[k].add(w.weigh(w.patch.hypothesis(w.prior.surface(inv), w.patch.looks(w.targets, w.prior.surface(inv)))), h)
+				at := w.prior.surface(inv)
+				looks = w.patch.look(looks[:0], w.targets, at)
+				all[k].add(w.weigh(w.patch.hypothesis(at, looks)), h)
 			}
 		}
 		if all[k].mass > all[first].mass {
@@ -330,7 +333,9 @@ func (p prior) memory(inv float64) float64 {
 }
 
 // surface is the one at an inverse depth.
-func (p prior) surface(inv float64) mapping.Surface { return mapping.Surface{Inv: inv, Slope: p.slope(inv)} }
+func (p prior) surface(inv float64) mapping.Surface {
+	return mapping.Surface{Inv: inv, Slope: p.slope(inv)}
+}
 
 // slope is that of the candidate nearest in depth, or of a surface that faces the camera.
 func (p prior) slope(inv float64) geom.Vec2 {

@@ -253,8 +253,8 @@ type look struct {
 	seen bool
 }
 
-// look compares the patch with a view.
-func (p *patch) look(t *target, s mapping.Surface) (l look) {
+// compare looks at a surface in one view.
+func (p *patch) compare(t *target, s mapping.Surface) (l look) {
 	l.rest[core], l.seen = p.parts[core].differs(t, t.rays[core], s)
 	if l.seen {
 		l.rest[field], _ = p.parts[field].differs(t, t.rays[field], s)
@@ -265,20 +265,22 @@ func (p *patch) look(t *target, s mapping.Surface) (l look) {
 	return l
 }
 
-// expect sets the noise of each part: by how much half of the views differ at least at the depth where it differs least. So it is that of
-// the sensor, of what compression made of it, of poses that are a little off and of gloss, as the pictures at hand have it:
-// of faint paint a camera with little noise tells the depth, and one with much does not claim to.
-func (p *patch) expect(grid [][]look) {
+// expect sets the noise of each part from the looks of so many views, depth by depth: by how much half of the views differ
+// at least at the depth where it differs least. So it is that of the sensor, of what compression made of it, of poses
+// that are a little off and of gloss, as the pictures at hand have it: of faint paint a camera with little noise tells
+// the depth, and one with much does not claim to.
+func (p *patch) expect(looks []look, views int) {
+	rest := make([]float64, 0, views)
 	for k := range p.parts {
 		least := math.Inf(1)
-		for _, looks := range grid {
-			var rest []float64
-			for _, l := range looks {
+		for at := 0; at < len(looks); at += views {
+			rest = rest[:0]
+			for _, l := range looks[at : at+views] {
 				if l.seen {
 					rest = append(rest, l.rest[k])
 				}
 			}
-			if 2*len(rest) > len(looks) {
+			if 2*len(rest) > views {
 				slices.Sort(rest)
 				least = math.Min(least, rest[len(rest)/2])
 			}
