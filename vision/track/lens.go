@@ -1,5 +1,7 @@
 package track
 
+import "slices"
+
 // Movable says whether another tracker can TakeOver now: whether each mark has its place, or was drawn on a frame that is
 // remembered with its picture.
 func (t *Tracker) Movable() bool {
@@ -12,11 +14,17 @@ func (t *Tracker) Movable() bool {
 }
 
 // TakeOver sees again what another tracker remembers, which has another lens, and takes its marks over: those drawn on these
-// frames are placed anew, those that are known from Recall stay. It takes some milliseconds for each frame.
+// frames are placed anew, those that are known from Recall stay, but for those the other one has forgotten since. It takes
+// some milliseconds for each frame.
 func (t *Tracker) TakeOver(from *Tracker) error {
 	for _, f := range from.history {
 		if _, err := t.Track(f.grey, f.captured); err != nil {
 			return err
+		}
+	}
+	for _, id := range slices.Clone(t.order) {
+		if from.anchors[id] == nil {
+			t.Forget(id)
 		}
 	}
 	for _, id := range from.order {

@@ -7,6 +7,8 @@ import (
 	"sightline/devices/sim"
 	"sightline/vision"
 	"sightline/vision/camera"
+	"sightline/vision/geom"
+	"sightline/vision/track"
 )
 
 // A lens that was guessed as 72 degrees is found to have 64 while the camera moves, and marks stay where they were drawn: those
@@ -63,5 +65,33 @@ func TestAGuessedLensIsFound(t *testing.T) {
 				t.Errorf("%d marks are left of %d", len(r.Placements()), len(spots))
 			}
 		})
+	}
+}
+
+// TestMarksThroughAnotherLens changes the lens while there are marks: those that are there stay, one that was deleted since
+// the maps were saved does not come back.
+func TestMarksThroughAnotherLens(t *testing.T) {
+	r := newRig(t, sim.Options{Seed: 2, Motion: sim.Walk}, Config{})
+	for f := range 80 {
+		r.track(f)
+		if f == 30 || f == 70 { // the first is in the maps, the other on a frame that is still remembered
+			r.mark(f, geom.Vec2{300, 307})
+			r.mark(f, geom.Vec2{348, 334})
+		}
+	}
+	saved := r.tracker.Save()
+	r.Forget("1")
+	r.Forget("3")
+	r.change(1, saved)
+	e := r.track(80)
+	placed := map[string]bool{}
+	for _, p := range r.Placements() {
+		placed[p.ID] = p.State == track.Placed
+	}
+	if len(placed) != 2 || !placed["0"] || !placed["2"] {
+		t.Errorf("marks and whether they are placed: %v; want 0 and 2", placed)
+	}
+	if px, _ := r.errors(80, e); len(px) == 0 || quantile(px, 1) > 10 {
+		t.Errorf("marks are off by %.1f px, in state %s %s", px, e.State, e.Reason)
 	}
 }
