@@ -12,7 +12,7 @@ import (
 const wrongPx = 10
 
 // radius95 is how many standard deviations hold 95 of 100 of a two-dimensional normal distribution: the
-// radius that the product claims for a mark (annotate/scene.Radius95).
+// radius that the product claims for a mark (camera.Error.Radius95).
 const radius95 = 2.45
 
 // Score is how well the marks of a run hit. Shares are of 1; what could not be measured is NaN.
