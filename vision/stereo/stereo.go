@@ -47,9 +47,10 @@ const (
 	leastNoise = 1.0
 	// steady is the contrast, in grey levels, below which the gain of a view is taken to be one rather than measured.
 	steady = 5.0
-	// independent is the share of the samples that speak for themselves: what the model leaves out (gloss,
-	// curvature, blur) is alike in neighbours.
-	independent = 0.15
+	// independent is the share of the samples that speak for themselves: what the model leaves out (gloss, curvature, blur)
+	// is alike in neighbours, and where nothing is to be seen many views' noise adds up to a depth by chance. On nine
+	// simulated plants 1.2 % of those shown are wrong with it and 1.6 % with 0.15, and 1 % fewer are held then, as with 0.06.
+	independent = 0.1
 	// most is how much, in nats, one view may say against a depth: the spot may be hidden in it.
 	most = 6.0
 	// leastInside is the share of the patch, by weight, that a view must contain to have a say.
