@@ -39,19 +39,31 @@ func newDialler(t *testing.T, s *server.Server, token string) *dialler {
 // call opens a socket and returns the first that the relay says.
 func (c *dialler) call() (*websocket.Conn, wire.Signal) {
 	c.t.Helper()
-	ws, _, err := websocket.Dial(c.ctx, c.url, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + c.token},
-		client.InstanceHeader: {c.secret}, client.ResumeHeader: {c.resume}, "X-Forwarded-For": {c.from}}})
-	if err != nil {
-		c.t.Fatal(err)
+	for {
+		ws, _, err := websocket.Dial(c.ctx, c.url, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + c.token},
+			client.InstanceHeader: {c.secret}, client.ResumeHeader: {c.resume}, "X-Forwarded-For": {c.from}}})
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		ws.SetReadLimit(1 << 20)
+		c.t.Cleanup(func() { _ = ws.CloseNow() })
+		_, data, err := ws.Read(c.ctx)
+		if websocket.CloseStatus(err) == websocket.StatusTryAgainLater {
+			continue // the session ended while it was dialled, as a client would hear
+		}
+		return ws, c.signal(data, err)
 	}
-	ws.SetReadLimit(1 << 20)
-	c.t.Cleanup(func() { _ = ws.CloseNow() })
-	return ws, c.hear(ws)
 }
 
 func (c *dialler) hear(ws *websocket.Conn) wire.Signal {
 	c.t.Helper()
 	_, data, err := ws.Read(c.ctx)
+	return c.signal(data, err)
+}
+
+// signal is what was read.
+func (c *dialler) signal(data []byte, err error) wire.Signal {
+	c.t.Helper()
 	if err != nil {
 		c.t.Fatal(err)
 	}
