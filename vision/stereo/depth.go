@@ -50,8 +50,8 @@ type Spot struct {
 	Grey  *image.Gray // the picture
 	Px    geom.Vec2   // in it
 	Views []View      // others of the scene; of more than 16 only the first are looked at
-	// Before is the maximum that was found when the spot was measured with other views, of Weight 0 the first time.
-	Before mapping.Candidate
+	// Before is what was found when the spot was measured with other views; the zero Surface the first time.
+	Before mapping.Surface
 	// Candidates are the surfaces that the landmarks around suggest, which say where to look and what to believe
 	// where the pictures cannot tell. Support are the landmarks that the picture sees.
 	Candidates []mapping.Candidate
@@ -69,20 +69,12 @@ type Rangefinder struct {
 // NewRangefinder makes one for pictures of a camera.
 func NewRangefinder(cam camera.Model) *Rangefinder { return &Rangefinder{cam: cam} }
 
-// Depth is what was found at a spot.
-type Depth struct {
-	// Surface is the likeliest one.
-	mapping.Surface
-	// Peak is the maximum that the surface was taken from, by itself: its Weight is the probability that it is the right one.
-	Peak mapping.Candidate
-}
-
 // Depth measures the surface at a spot. False where no view sees the spot from aside, or too near the picture's
 // border.
-func (r *Rangefinder) Depth(s Spot) (Depth, bool) {
+func (r *Rangefinder) Depth(s Spot) (mapping.Surface, bool) {
 	p, ok := newPatch(&r.cam, s.Grey, s.Px)
 	if !ok {
-		return Depth{}, false
+		return mapping.Surface{}, false
 	}
 	targets := make([]target, 0, len(s.Views))
 	gain := 0.0 // pixels per unit of inverse depth, of the view that moves most
@@ -91,7 +83,7 @@ func (r *Rangefinder) Depth(s Spot) (Depth, bool) {
 		gain = math.Max(gain, p.shift(v, s.Around))
 	}
 	if len(targets) == 0 || gain == 0 {
-		return Depth{}, false
+		return mapping.Surface{}, false
 	}
 	prior := newPrior(s.Candidates, s.Around, s.Before)
 	prior.around = r.window.solve(&r.cam, &s, prior, gain)
@@ -211,10 +203,10 @@ func peaks(grid []hypothesis) []hypothesis {
 
 // conclude looks at the best maxima finely, takes the mean and the variance of the likeliest, and how much
 // probability lies elsewhere: at the others, and wherever nothing speaks against.
-func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (Depth, bool) {
+func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (mapping.Surface, bool) {
 	best := peaks(grid)
 	if len(best) == 0 {
-		return Depth{}, false
+		return mapping.Surface{}, false
 	}
 	h := math.Min(fine/gain, step/2)
 	reach := min(int(math.Ceil(fineReach*step/h)), 40)
@@ -252,9 +244,7 @@ func (w *witnesses) conclude(grid []hypothesis, step, gain float64) (Depth, bool
 			spread += w * d * d
 		}
 	}
-	peak := mapping.Candidate{Weight: all[first].mass / total, Surface: mapping.Surface{Inv: mean, Slope: w.prior.slope(mean),
-		Var: math.Max(0, within) + (poseError/gain)*(poseError/gain)}}
-	found := Depth{Surface: peak.Surface, Peak: peak}
+	found := mapping.Surface{Inv: mean, Slope: w.prior.slope(mean), Var: math.Max(0, within) + (poseError/gain)*(poseError/gain)}
 	if elsewhere := total - all[first].mass; elsewhere > 0 {
 		found.Doubt, found.Else = elsewhere/total, spread/elsewhere
 	}
@@ -292,10 +282,12 @@ type prior struct {
 	around     density
 }
 
-func newPrior(candidates []mapping.Candidate, around float64, before mapping.Candidate) prior {
-	before.Weight *= kept
-	before.Var *= aged
-	p := prior{candidates: candidates, usual: around, before: before}
+func newPrior(candidates []mapping.Candidate, around float64, before mapping.Surface) prior {
+	p := prior{candidates: candidates, usual: around}
+	if before.Inv > 0 {
+		p.before = mapping.Candidate{Surface: before, Weight: kept * (1 - before.Doubt)}
+		p.before.Var *= aged
+	}
 	for _, c := range candidates {
 		p.total += c.Weight
 	}

@@ -317,9 +317,6 @@ func (t *Tracker) pointOn(f *frame, px geom.Vec2, s mapping.Surface) Point {
 	along, across := math.Sqrt(s.Var)*stretch, lateralSigma*z/t.focal
 	cov := geom.Outer(ray, ray).Scale(along*along - across*across).Add(geom.Identity3.Scale(across * across))
 	r := poseWC.R
-	return Point{
-		Spot: geom.Spot{P: poseWC.Apply(c), Cov: r.Mul(cov).Mul(r.Transpose()), Doubt: s.Doubt, Off: r.MulVec(ray).Scale(math.Sqrt(s.Else) * stretch)},
-
-		Normal: r.MulVec(s.Normal(n)),
-	}
+	at := geom.Spot{P: poseWC.Apply(c), Cov: r.Mul(cov).Mul(r.Transpose()), Doubt: s.Doubt, Off: r.MulVec(ray).Scale(math.Sqrt(s.Else) * stretch)}
+	return Point{Spot: at, Normal: r.MulVec(s.Normal(n))}
 }

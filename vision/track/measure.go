@@ -11,7 +11,7 @@ import (
 
 // measurement is what the pictures told of the surface under a pixel of a mark.
 type measurement struct {
-	stereo.Depth
+	mapping.Surface
 	known bool    // nothing could be told otherwise
 	unit  float64 // of the map it was measured in
 	// parallax is by how many pixels the spot moved between the views it was measured from.
@@ -44,7 +44,7 @@ func (t *Tracker) surfaceAt(a *anchor, i int, support []mapping.Support) (mappin
 		if len(views) > 0 && parallax >= betterParallax*old.parallax {
 			if t.budget > 0 {
 				t.survey(survey{anchor: a, sample: i, world: f.world, found: measurement{unit: t.snapshot.Unit, parallax: parallax},
-					spot: stereo.Spot{Grey: f.grey, Px: px, Views: views, Before: old.Peak, Support: support, Around: 1 / t.medianDepth(f)}})
+					spot: stereo.Spot{Grey: f.grey, Px: px, Views: views, Before: old.Surface, Support: support, Around: 1 / t.medianDepth(f)}})
 			} else {
 				a.wanting = true
 			}
@@ -66,7 +66,6 @@ func (m measurement) scaledTo(unit float64) measurement {
 	k := m.unit / unit
 	m.Inv, m.Var, m.unit = m.Inv*k, m.Var*k*k, unit
 	m.Slope, m.Else = m.Slope.Scale(k), m.Else*k*k
-	m.Peak.Inv, m.Peak.Var = m.Peak.Inv*k, m.Peak.Var*k*k
 	return m
 }
 

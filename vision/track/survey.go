@@ -38,7 +38,7 @@ func (t *Tracker) Survey(ctx context.Context) {
 // measure finds the surface of a survey. It reads nothing of the tracker but its camera.
 func (t *Tracker) measure(finder *stereo.Rangefinder, s *survey) {
 	s.spot.Candidates = mapping.FitSurfaces(t.cam.Normalize(s.spot.Px), t.apart(s.spot.Grey, s.spot.Px, s.spot.Support))
-	s.found.Depth, s.found.known = finder.Depth(s.spot)
+	s.found.Surface, s.found.known = finder.Depth(s.spot)
 }
 
 // survey begins a survey of one of a mark's samples.
