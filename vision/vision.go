@@ -26,6 +26,9 @@ type Estimate struct {
 	State    State
 	// PoseCW takes world to camera; only meaningful where Posed.
 	PoseCW geom.Pose
+	// Roll is how the camera moves while it reads the picture from its first row to its last: PoseCW is that of the middle
+	// row. Zero where all rows are of one moment.
+	Roll geom.Twist
 	// Map names the world that PoseCW and anchors are in. Another name is another world. While
 	// Initializing it is a panorama, in which only directions are known, or empty.
 	Map string
@@ -41,6 +44,13 @@ type Estimate struct {
 
 // Posed says whether the pose can be drawn by: in the map, or in a panorama while there is none yet.
 func (e Estimate) Posed() bool { return e.Map != "" && e.State != Lost }
+
+// Project returns where a point of the world is in this frame: in the camera's frame, and its pixel; ok is false behind it.
+func (e Estimate) Project(p geom.Vec3, m camera.Model) (c geom.Vec3, px geom.Vec2, ok bool) {
+	c = e.PoseCW.Apply(p)
+	px, ok = m.ProjectRolling(c, e.Roll)
+	return c, px, ok
+}
 
 // Error is how far from its pixel in this frame a point of the world may be: by what is not known of its place, and of the
 // camera's. It says nothing of a point behind the camera.
@@ -58,6 +68,7 @@ type PoseMessage struct {
 	State  State        `json:"state"`
 	Q      geom.Quat    `json:"q"` // rotation of poseCW, x y z w
 	T      geom.Vec3    `json:"t"` // translation of poseCW
+	Roll   geom.Twist   `json:"roll,omitzero"`
 	Map    string       `json:"map,omitempty"`
 	Metric bool         `json:"metric,omitempty"`
 	Sigma  float64      `json:"sigma"` // px
@@ -68,12 +79,12 @@ type PoseMessage struct {
 
 // Message returns the estimate as it travels.
 func (e Estimate) Message(m camera.Model) PoseMessage {
-	return PoseMessage{State: e.State, Q: geom.QuatOf(e.PoseCW.R), T: e.PoseCW.T, Map: e.Map, Metric: e.Metric,
+	return PoseMessage{State: e.State, Q: geom.QuatOf(e.PoseCW.R), T: e.PoseCW.T, Roll: e.Roll, Map: e.Map, Metric: e.Metric,
 		Sigma: e.SigmaPx, Marks: e.Landmarks, Reason: e.Reason, Camera: m}
 }
 
 // Estimate returns the message as an estimate of the frame captured.
 func (m PoseMessage) Estimate(captured int64) Estimate {
-	return Estimate{Captured: captured, State: m.State, PoseCW: geom.Pose{R: m.Q.Mat(), T: m.T}, Map: m.Map,
+	return Estimate{Captured: captured, State: m.State, PoseCW: geom.Pose{R: m.Q.Mat(), T: m.T}, Roll: m.Roll, Map: m.Map,
 		Metric: m.Metric, SigmaPx: m.Sigma, Landmarks: m.Marks, Reason: m.Reason}
 }

@@ -72,13 +72,11 @@ func because(what, reason string) string {
 
 // judgePlaced looks where a placed mark falls, and how surely.
 func (s *stage) judgePlaced(e *annotate.Entry, m *MarkView) {
-	pose, cam := s.in.Estimate.PoseCW, s.in.Camera
 	first := e.Anchor.Points[0]
 	off := s.errorAt(first)
-	c := pose.Apply(first.P)
-	px, ok := cam.Project(c)
-	inside := ok && cam.Contains(px, 0)
-	if ok && s.inField(c) {
+	_, px, ok := s.in.Estimate.Project(first.P, s.in.Camera)
+	inside := ok && s.in.Camera.Contains(px, 0)
+	if _, ok = s.see(first.P); ok {
 		m.U, m.V, m.Projected = px[0], px[1], true
 	}
 	if !inside && (e.Mark.Shape == annotate.Circle || e.Mark.Shape == annotate.Stroke || e.Mark.Shape == annotate.Measure) {
@@ -93,7 +91,7 @@ func (s *stage) judgePlaced(e *annotate.Entry, m *MarkView) {
 	switch {
 	case !inside:
 		m.State, m.Alpha = Outside, 1
-	case facesAway(first, pose.Centre()):
+	case facesAway(first, s.in.Estimate.PoseCW.Centre()):
 		m.Reason = "on the far side of the machine"
 	case !Sure(off):
 		m.Reason = fmt.Sprintf("may be off by %.0f px", min(off.Radius95(), 9999))
@@ -111,10 +109,15 @@ func (s *stage) inField(c geom.Vec3) bool {
 	return c[2] > 1e-6 && math.Hypot(c[0], c[1]) < limit*c[2]
 }
 
+// see returns the pixel of the frame that sees a point of the world; false where it is out of the lens's field.
+func (s *stage) see(p geom.Vec3) (geom.Vec2, bool) {
+	c, px, ok := s.in.Estimate.Project(p, s.in.Camera)
+	return px, ok && s.inField(c)
+}
+
 func (s *stage) anyInside(points []annotate.AnchorPoint) bool {
 	for _, p := range points {
-		c := s.in.Estimate.PoseCW.Apply(p.P)
-		if px, ok := s.in.Camera.Project(c); ok && s.inField(c) && s.in.Camera.Contains(px, 0) {
+		if px, ok := s.see(p.P); ok && s.in.Camera.Contains(px, 0) {
 			return true
 		}
 	}

@@ -44,8 +44,7 @@ func Length(e annotate.Entry) string {
 
 // errorAt is a point's error on screen, in pixels of the frame; none where the lens does not see it.
 func (s *stage) errorAt(p annotate.AnchorPoint) camera.Error {
-	c := s.in.Estimate.PoseCW.Apply(p.P)
-	if _, ok := s.in.Camera.Project(c); !ok || !s.inField(c) {
+	if _, ok := s.see(p.P); !ok {
 		return camera.Error{}
 	}
 	return s.in.Estimate.Error(p.Spot(), s.in.Camera)

@@ -45,8 +45,7 @@ func (s *stage) keepOff(p geom.Vec2, radius float64) {
 
 // project returns a point of the world in the viewport, or otherwise where it is out of the lens's field.
 func (s *stage) project(p annotate.AnchorPoint, otherwise geom.Vec2) geom.Vec2 {
-	c := s.in.Estimate.PoseCW.Apply(p.P)
-	if px, ok := s.in.Camera.Project(c); ok && s.inField(c) {
+	if px, ok := s.see(p.P); ok {
 		return s.view.ToViewport(px)
 	}
 	return otherwise
@@ -121,9 +120,8 @@ func (s *stage) circle(e *annotate.Entry, c color.NRGBA) {
 	for i := range ellipseSteps {
 		sin, cos := math.Sincos(2 * math.Pi * float64(i) / ellipseSteps)
 		q := centre.P.Add(u.Scale(radius * cos)).Add(v.Scale(radius * sin))
-		cam := s.in.Estimate.PoseCW.Apply(q)
-		px, ok := s.in.Camera.Project(cam)
-		if !ok || !s.inField(cam) {
+		px, ok := s.see(q)
+		if !ok {
 			whole = false
 			continue
 		}
@@ -197,9 +195,8 @@ func (s *stage) stroke(points []annotate.AnchorPoint, c color.NRGBA) {
 		start = len(p.arena)
 	}
 	for _, a := range points {
-		cam := s.in.Estimate.PoseCW.Apply(a.P)
-		px, ok := s.in.Camera.Project(cam)
-		if !ok || !s.inField(cam) {
+		px, ok := s.see(a.P)
+		if !ok {
 			end()
 			continue
 		}

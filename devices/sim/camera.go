@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"math"
 	"net/url"
 	"strconv"
 	"strings"
@@ -42,10 +43,12 @@ type Options struct {
 	Noise float64
 	// NoBlur is a shutter of no time.
 	NoBlur bool
+	// Readout is how long the sensor takes to read a picture from its first row to its last, in seconds: a rolling shutter.
+	Readout float64
 }
 
 // ParseOptions reads the source name sim:plant?seed=3&motion=walk, with any of path=2, hand=1, lights=1,
-// light=dim, plain=1, noise=3, blur=0 and size=640x480.
+// light=dim, plain=1, noise=3, blur=0, readout=20 (milliseconds) and size=640x480.
 func ParseOptions(spec string, fps float64) (Options, error) {
 	o := Options{FPS: fps}
 	rest, ok := strings.CutPrefix(spec, "sim:plant")
@@ -93,12 +96,17 @@ func (o *Options) set(key, value string) (err error) {
 	case "blur":
 		blur, e := strconv.ParseBool(value)
 		o.NoBlur, err = !blur, e
+	case "readout":
+		o.Readout, err = strconv.ParseFloat(value, 64)
+		if o.Readout /= 1000; err == nil && !(math.Abs(o.Readout) <= 0.1) {
+			err = fmt.Errorf("readout %q, want up to 100 ms", value)
+		}
 	case "size":
 		if _, err = fmt.Sscanf(value, "%dx%d", &o.Width, &o.Height); err != nil {
 			err = fmt.Errorf("size %q, want 640x480", value)
 		}
 	default:
-		err = fmt.Errorf("unknown option %q: there are seed, motion, path, hand, lights, light, plain, noise, blur, size", key)
+		err = fmt.Errorf("unknown option %q: there are seed, motion, path, hand, lights, light, plain, noise, blur, readout, size", key)
 	}
 	return err
 }
@@ -143,6 +151,7 @@ func NewWorld(o Options) (*World, error) {
 		return nil, err
 	}
 	cam := camera.FromFOV(o.Width, o.Height, fovX)
+	cam.Readout = o.Readout
 	noise := max(0, cmp.Or(o.Noise, 1)) * light.noise
 	return &World{o: o, cam: cam, plant: p, head: newHead(o.Motion, o.Seed, o.Path), render: newRenderer(cam), lens: newLens(cam, o.Seed+o.Path<<32, noise), light: light}, nil
 }
@@ -150,7 +159,7 @@ func NewWorld(o Options) (*World, error) {
 // Camera returns the exact lens.
 func (w *World) Camera() camera.Model { return w.cam }
 
-// PoseCW returns the true pose of a frame: world to camera. The world has x along the skid, y into the
+// PoseCW returns the true pose of a frame, in the moment in which its middle row was read: world to camera. The world has x along the skid, y into the
 // hall, z up, in metres, its origin on the floor under the skid's middle.
 func (w *World) PoseCW(frame int) geom.Pose { return w.head.poseCW(float64(frame) / w.o.FPS) }
 
@@ -177,6 +186,9 @@ func (w *World) scene(frame int) {
 	}
 	w.render.draw(&w.plant.static, pose)
 	w.render.draw(w.plant.needles(func(tag string) float64 { return gaugeValue(tag, t) }), pose)
+	if w.o.Readout != 0 {
+		w.lens.roll(w.render, pose, func(y float64) geom.Pose { return w.PoseAt(frame, y) })
+	}
 }
 
 // Depth renders the true depth of a frame in metres, by rows; infinite where there is nothing.
@@ -197,7 +209,7 @@ func (w *World) Surface(frame int, px geom.Vec2) (geom.Vec3, bool) {
 		return geom.Vec3{}, false
 	}
 	n := w.cam.Normalize(px)
-	return w.PoseCW(frame).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z}), true
+	return w.PoseAt(frame, px[1]).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z}), true
 }
 
 // Source plays a World as a camera, in real time. It has the shape of media.Source.

@@ -24,7 +24,7 @@ func WriteSequence(w *World, dir string, frames, quality int, progress func(done
 			return err
 		}
 	}
-	lens := "# fx fy cx cy width height k1 k2 p1 p2 k3\n" + w.cam.Row() + "\n"
+	lens := "# fx fy cx cy width height k1 k2 p1 p2 k3 [readout in seconds]\n" + w.cam.Row() + "\n"
 	if err := os.WriteFile(filepath.Join(dir, "camera.txt"), []byte(lens), 0o644); err != nil {
 		return err
 	}

@@ -31,6 +31,9 @@ type Model struct {
 	P1 float64 `json:"p1,omitempty"`
 	P2 float64 `json:"p2,omitempty"`
 	K3 float64 `json:"k3,omitempty"`
+	// Readout is how long the sensor takes from reading its first row to its last, in seconds: a rolling shutter. 0 where
+	// all rows are of one moment, or where it is not known.
+	Readout float64 `json:"readout,omitempty"`
 }
 
 // FromFOV guesses a model without distortion from the horizontal field of view in radians.
@@ -52,11 +55,22 @@ func (m Model) Valid() error {
 		return fmt.Errorf("camera model: picture of %dx%d pixels", m.Width, m.Height)
 	case !(m.Fx > 0) || !(m.Fy > 0) || math.IsInf(m.Fx+m.Fy, 0):
 		return fmt.Errorf("camera model: focal length %g, %g px must be positive", m.Fx, m.Fy)
-	case math.IsNaN(m.Cx+m.Cy+m.K1+m.K2+m.P1+m.P2+m.K3) || math.IsInf(m.Cx+m.Cy+m.K1+m.K2+m.P1+m.P2+m.K3, 0):
+	case math.IsNaN(m.sum()) || math.IsInf(m.sum(), 0):
 		return errors.New("camera model: a parameter is not a number")
 	}
 	return nil
 }
+
+// sum is no number where a parameter is none.
+func (m Model) sum() float64 {
+	return m.Cx + m.Cy + m.K1 + m.K2 + m.P1 + m.P2 + m.K3 + m.Readout
+}
+
+// Down is how far down the picture a row is: -1/2 for the first, 0 for the middle, 1/2 for the last.
+func (m Model) Down(row float64) float64 { return row/float64(m.Height-1) - 0.5 }
+
+// Late is how much later than the middle row a row was read, in seconds.
+func (m Model) Late(row float64) float64 { return m.Readout * m.Down(row) }
 
 // Zoomed returns the model with the focal length multiplied.
 func (m Model) Zoomed(by float64) Model {
@@ -81,6 +95,22 @@ func (m Model) Project(c geom.Vec3) (px geom.Vec2, ok bool) {
 	}
 	d := m.distort(geom.Vec2{c[0] / c[2], c[1] / c[2]})
 	return geom.Vec2{m.Fx*d[0] + m.Cx, m.Fy*d[1] + m.Cy}, true
+}
+
+// ProjectRolling is Project for a camera that moves by roll while it reads the picture from its first row to its last; c is in
+// the frame of the middle row. See Down.
+func (m Model) ProjectRolling(c geom.Vec3, roll geom.Twist) (px geom.Vec2, ok bool) {
+	px, ok = m.Project(c)
+	if roll == (geom.Twist{}) {
+		return px, ok
+	}
+	for range 2 {
+		if !ok {
+			break
+		}
+		px, ok = m.Project(c.Add(roll.At(c).Scale(m.Down(px[1]))))
+	}
+	return px, ok
 }
 
 // Normalize returns the point x/z, y/z that lands on a pixel: the inverse of Project, by fixed-point
@@ -131,10 +161,14 @@ func (m Model) distort(n geom.Vec2) geom.Vec2 {
 
 // Row returns the model as a row of a camera.txt, which Parse reads.
 func (m Model) Row() string {
-	return fmt.Sprintf("%.4f %.4f %.4f %.4f %d %d %.7g %.7g %.7g %.7g %.7g", m.Fx, m.Fy, m.Cx, m.Cy, m.Width, m.Height, m.K1, m.K2, m.P1, m.P2, m.K3)
+	row := fmt.Sprintf("%.4f %.4f %.4f %.4f %d %d %.7g %.7g %.7g %.7g %.7g", m.Fx, m.Fy, m.Cx, m.Cy, m.Width, m.Height, m.K1, m.K2, m.P1, m.P2, m.K3)
+	if m.Readout != 0 {
+		row += fmt.Sprintf(" %.5g", m.Readout)
+	}
+	return row
 }
 
-// Load reads a camera.txt: one row `fx fy cx cy width height [k1 k2 p1 p2 k3]`, # for comments.
+// Load reads a camera.txt: one row `fx fy cx cy width height [k1 k2 p1 p2 k3 [readout]]`, # for comments.
 func Load(path string) (Model, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -168,7 +202,7 @@ func parseRow(fields []string) (Model, error) {
 	if len(fields) < 6 {
 		return Model{}, fmt.Errorf("%d numbers, want at least fx fy cx cy width height", len(fields))
 	}
-	var v [11]float64
+	var v [12]float64
 	for i, f := range fields[:min(len(fields), len(v))] {
 		x, err := strconv.ParseFloat(f, 64)
 		if err != nil {
@@ -180,6 +214,6 @@ func parseRow(fields []string) (Model, error) {
 		return Model{}, fmt.Errorf("width %g and height %g must be whole pixels", v[4], v[5])
 	}
 	m := Model{Fx: v[0], Fy: v[1], Cx: v[2], Cy: v[3], Width: int(v[4]), Height: int(v[5]),
-		K1: v[6], K2: v[7], P1: v[8], P2: v[9], K3: v[10]}
+		K1: v[6], K2: v[7], P1: v[8], P2: v[9], K3: v[10], Readout: v[11]}
 	return m, m.Valid()
 }

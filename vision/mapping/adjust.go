@@ -61,7 +61,7 @@ func bundle(frames []*Keyframe, index map[FeatureID]int, points []geom.Vec3, foc
 		b.Poses, b.Fixed = append(b.Poses, k.PoseCW), append(b.Fixed, i == 0)
 		for _, o := range k.Seen {
 			if p, has := index[o.ID]; has {
-				b.Obs = append(b.Obs, solve.BundleObs{Pose: i, Point: p, N: o.N})
+				b.Obs = append(b.Obs, solve.BundleObs{Pose: i, Point: p, N: o.N, Roll: o.Roll})
 			}
 		}
 	}

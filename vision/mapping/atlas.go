@@ -45,8 +45,9 @@ const (
 
 // Recognise looks for a picture's place in all maps. The map it is found in becomes the active one.
 func (m *Mapper) Recognise(q Query) (Recognition, bool) {
-	p := Proposal{Seen: q.Seen, Grey: q.Grey}
+	p := Proposal{Seen: slices.Clone(q.Seen), Grey: q.Grey}
 	m.describe(&p)
+	m.level(p.Seen)
 	all := slices.Clone(m.dormant)
 	if m.active != nil {
 		all = append(all, m.active)
@@ -269,7 +270,8 @@ func (w *world) observe(p *Proposal, pairs map[FeatureID]FeatureID) {
 	var more []Observation
 	for _, o := range p.Seen {
 		if id, has := pairs[o.ID]; has {
-			more = append(more, Observation{id, o.N})
+			o.ID = id
+			more = append(more, o)
 		}
 	}
 	last := len(w.frames) - 1

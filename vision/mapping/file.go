@@ -296,7 +296,7 @@ func (d *decoder) keyframe() (k Keyframe) {
 		var n [2]float32
 		d.get(&id)
 		d.get(&n)
-		k.Seen = append(k.Seen, Observation{FeatureID(id), geom.Vec2{d.finite(float64(n[0])), d.finite(float64(n[1]))}})
+		k.Seen = append(k.Seen, Observation{ID: FeatureID(id), N: geom.Vec2{d.finite(float64(n[0])), d.finite(float64(n[1]))}})
 	}
 	return k
 }

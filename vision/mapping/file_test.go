@@ -31,7 +31,7 @@ func saved() Saved {
 	for k := range 3 {
 		f := Keyframe{PoseCW: geom.Pose{R: geom.ExpSO3(geom.Vec3{0.1 * float64(k), 0, 0}), T: geom.Vec3{float64(k), 0, 0}}}
 		for id := FeatureID(1); id < 20; id++ {
-			f.Seen = append(f.Seen, Observation{id, geom.Vec2{0.25, -0.5}})
+			f.Seen = append(f.Seen, Observation{ID: id, N: geom.Vec2{0.25, -0.5}})
 		}
 		w.Keyframes = append(w.Keyframes, f)
 	}

@@ -9,13 +9,14 @@ import (
 	"sightline/vision/solve"
 )
 
-// A focal length that was guessed is found from the map: cameras that go round a scene, or turn, show it.
+// What is not known of a lens is found from the map: a focal length that was guessed, by cameras that go round a scene or
+// turn, and how long reading a picture takes, by cameras that move.
 
-// What Zoom looks at, spread over the map: enough for the third digit.
+// What is looked at for that, spread over the map: enough for the third digit.
 const (
-	zoomFrames = 30
-	zoomPoints = 1000
-	zoomViews  = 3 // of a point, at least
+	lensFrames = 30
+	lensPoints = 1000
+	lensViews  = 3 // of a point, at least
 	zoomMost   = 2 // more at once is an adjustment that has gone astray
 )
 
@@ -23,7 +24,31 @@ const (
 // standard deviation of that as a share of it; false where the map does not show it. focal is in pixels. It takes about
 // a tenth of a second; any goroutine may call it.
 func (s *Snapshot) Zoom(focal float64) (zoom, sigma float64, ok bool) {
-	frames := thin(s.Keyframes, zoomFrames)
+	b := s.sample(focal)
+	if b == nil {
+		return 0, 0, false
+	}
+	b.FreeZoom = true
+	sigma, ok = settle(b)
+	return b.Zoom, sigma, ok && sigma < 1 && b.Zoom > 1/zoomMost && b.Zoom < zoomMost
+}
+
+// Shutter finds out in the same way by how many seconds longer it takes to read a picture than the map was made for, and the
+// standard deviation of that; false where the map does not show it. It takes about a tenth of a second; any goroutine
+// may call it.
+func (s *Snapshot) Shutter(focal float64) (more, sigma float64, ok bool) {
+	b := s.sample(focal)
+	if b == nil {
+		return 0, 0, false
+	}
+	b.FreeReadout = true
+	sigma, ok = settle(b)
+	return b.Readout, sigma, ok
+}
+
+// sample is a part of the map to find out something about the lens from; nil where there is too little.
+func (s *Snapshot) sample(focal float64) *solve.Bundle {
+	frames := thin(s.Keyframes, lensFrames)
 	views := map[FeatureID]int{}
 	for _, k := range frames {
 		for _, o := range k.Seen {
@@ -32,24 +57,24 @@ func (s *Snapshot) Zoom(focal float64) (zoom, sigma float64, ok bool) {
 			}
 		}
 	}
-	maps.DeleteFunc(views, func(_ FeatureID, n int) bool { return n < zoomViews })
-	ids := thin(slices.Sorted(maps.Keys(views)), zoomPoints)
+	maps.DeleteFunc(views, func(_ FeatureID, n int) bool { return n < lensViews })
+	ids := thin(slices.Sorted(maps.Keys(views)), lensPoints)
 	if len(ids) < MinLandmarks {
-		return 0, 0, false
+		return nil
 	}
 	index, points := make(map[FeatureID]int, len(ids)), make([]geom.Vec3, len(ids))
 	for i, id := range ids {
 		index[id], points[i] = i, s.Landmarks[id].P
 	}
-	b := bundle(frames, index, points, focal)
-	b.FreeZoom = true
+	return bundle(frames, index, points, focal)
+}
+
+// settle adjusts, leaves out what does not fit, adjusts again, and says how sure what is free is.
+func settle(b *solve.Bundle) (sigma float64, ok bool) {
 	b.Run(20)
-	b.Obs = slices.DeleteFunc(b.Obs, func(o solve.BundleObs) bool {
-		return solve.ReprojectionPx(b.Poses[o.Pose], b.Points[o.Point], o.N.Scale(1/b.Zoom), b.Zoom*focal) > maxReprojection
-	})
+	b.Obs = slices.DeleteFunc(b.Obs, func(o solve.BundleObs) bool { return b.ResidualPx(o) > maxReprojection })
 	b.Run(20)
-	sigma, ok = b.ZoomSigma()
-	return b.Zoom, sigma, ok && sigma < 1 && b.Zoom > 1/zoomMost && b.Zoom < zoomMost
+	return b.Sigma()
 }
 
 // Zoom makes the maps what they are for a focal length that is so many times focal, which they were made with, in pixels:
@@ -76,7 +101,8 @@ func (w SavedWorld) zoomed(zoom, focal float64) SavedWorld {
 		frames[i] = &out.Keyframes[i]
 		frames[i].Seen = slices.Clone(frames[i].Seen)
 		for k := range frames[i].Seen {
-			frames[i].Seen[k].N = frames[i].Seen[k].N.Scale(1 / zoom)
+			o := &frames[i].Seen[k]
+			o.N, o.Roll = o.N.Scale(1/zoom), o.Roll.Scale(1/zoom)
 		}
 	}
 	n := len(out.Landmarks)

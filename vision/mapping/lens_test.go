@@ -26,7 +26,7 @@ func seen(zoom float64) (frames []Keyframe, points []SavedLandmark) {
 		k := Keyframe{Captured: int64(i), PoseCW: geom.Pose{R: r, T: r.MulVec(geom.Vec3{3 * math.Sin(a), 0.2 * math.Sin(5*a), 3 - 3*math.Cos(a)}).Scale(-1)}}
 		for _, l := range points {
 			c := k.PoseCW.Apply(l.P)
-			k.Seen = append(k.Seen, Observation{l.ID, geom.Vec2{c[0]/c[2] + 0.3/600*rng.NormFloat64(), c[1]/c[2] + 0.3/600*rng.NormFloat64()}.Scale(zoom)})
+			k.Seen = append(k.Seen, Observation{ID: l.ID, N: geom.Vec2{c[0]/c[2] + 0.3/600*rng.NormFloat64(), c[1]/c[2] + 0.3/600*rng.NormFloat64()}.Scale(zoom)})
 		}
 		frames = append(frames, k)
 	}

@@ -73,6 +73,7 @@ type Mapper struct {
 	ids   atomic.Int64
 	known atomic.Int32 // maps that wait
 
+	readout  float64 // seconds; see Snapshot
 	active   *world
 	dormant  []*world
 	worlds   int   // ever begun
@@ -93,7 +94,7 @@ func New(cfg Config) *Mapper {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Mapper{cfg: cfg, focal: cfg.Camera.Focal(), in: make(chan func(), 4), stopped: make(chan struct{})}
+	return &Mapper{cfg: cfg, focal: cfg.Camera.Focal(), readout: cfg.Camera.Readout, in: make(chan func(), 4), stopped: make(chan struct{})}
 }
 
 // Snapshot returns the active map as it stands, nil where there is none.
@@ -217,6 +218,9 @@ func (k *Keyframe) with(more ...Observation) *Keyframe {
 
 // keep puts a key frame into a world: what the tracker saw, and the markers.
 func (m *Mapper) keep(w *world, p *Proposal) {
+	m.describe(p)
+	p.Seen = slices.Clone(p.Seen)
+	m.level(p.Seen)
 	k := &Keyframe{Captured: p.Captured, PoseCW: p.PoseCW, Seen: slices.Clone(p.Seen)}
 	if m.cfg.Finder != nil && p.Grey != nil {
 		ids, corners, err := m.cfg.Finder.Markers(p.Grey)
@@ -225,11 +229,13 @@ func (m *Mapper) keep(w *world, p *Proposal) {
 		}
 		for i, id := range ids {
 			for c, px := range corners[i] {
-				k.Seen = append(k.Seen, Observation{MarkerCorner(id, c), m.cfg.Camera.Normalize(px)})
+				n := m.cfg.Camera.Normalize(px)
+				corner := []Observation{{ID: MarkerCorner(id, c), N: n, Roll: p.Flow.At(n).Scale(m.cfg.Camera.Down(px[1]))}}
+				m.level(corner)
+				k.Seen = append(k.Seen, corner...)
 			}
 		}
 	}
-	m.describe(p)
 	w.frames = append(w.frames, k)
 	w.learn(*p)
 }
@@ -252,7 +258,9 @@ func (m *Mapper) describe(p *Proposal) {
 
 func (m *Mapper) publish() {
 	m.serial++
-	m.state.Store(m.active.snapshot(m.serial, m.markers()))
+	s := m.active.snapshot(m.serial, m.markers())
+	s.Readout = m.readout
+	m.state.Store(s)
 }
 
 // Knows says whether a map waits to be seen again. Any goroutine may ask.

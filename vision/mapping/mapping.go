@@ -23,6 +23,9 @@ func MarkerCorner(marker, k int) FeatureID { return FeatureID(-(4*marker + k) - 
 type Observation struct {
 	ID FeatureID
 	N  geom.Vec2
+	// Roll is by how much N is off for each second that it takes to read the picture, because its row was not read when the
+	// middle one was. A picture is handed over as it was seen; in key frames N is corrected.
+	Roll geom.Vec2
 }
 
 // Proposal is a picture that the tracker finds worth keeping.
@@ -30,6 +33,8 @@ type Proposal struct {
 	Captured int64
 	PoseCW   geom.Pose
 	Seen     []Observation
+	// Flow is how fast the picture moves, in normalized coordinates each second.
+	Flow geom.Affine
 	// Grey is searched for markers, and features are described by it; nil where there is no picture. The mapper
 	// keeps it no longer than the call.
 	Grey *image.Gray
@@ -66,6 +71,8 @@ type Snapshot struct {
 	// snapshot of the same world are multiplied by Unit/older.Unit.
 	Unit   float64
 	Metric bool
+	// Readout is how long reading a picture takes, in seconds, as the map is made for; see camera.Model.
+	Readout float64
 	// Keyframes are in the order of capture.
 	Keyframes []*Keyframe
 	Landmarks map[FeatureID]Landmark

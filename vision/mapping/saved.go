@@ -109,7 +109,8 @@ func (m *Mapper) Recall(saved []SavedWorld) (names []string) {
 			n := Keyframe{Captured: -m.recalled, PoseCW: k.PoseCW}
 			for _, o := range k.Seen {
 				if id, has := fresh[o.ID]; has {
-					n.Seen = append(n.Seen, Observation{id, o.N})
+					o.ID = id
+					n.Seen = append(n.Seen, o)
 				}
 			}
 			w.frames = append(w.frames, &n)

@@ -18,6 +18,10 @@ type Bundle struct {
 	// Zoom is by what the focal length is multiplied, where FreeZoom lets it be found with everything else; 0 is 1.
 	Zoom     float64
 	FreeZoom bool
+	// Readout is how many seconds longer reading a picture takes than the observations were corrected for, where FreeReadout
+	// lets it be found with everything else. One of the two can be free.
+	Readout     float64
+	FreeReadout bool
 	// HuberPx is the residual in pixels past which influence stops growing.
 	HuberPx float64
 }
@@ -26,13 +30,18 @@ type Bundle struct {
 type BundleObs struct {
 	Pose, Point int
 	N           geom.Vec2
+	// Roll is by how much N is off for each second of Readout.
+	Roll geom.Vec2
 }
+
+// at is what is seen without what the readout makes of it.
+func (o *BundleObs) at(readout float64) geom.Vec2 { return o.N.Sub(o.Roll.Scale(readout)) }
 
 // block is what one observation adds: the derivatives by pose and by point, and the weighted residual.
 type block struct {
 	a  [2][6]float64
 	b  [2]geom.Vec3
-	z  geom.Vec2 // by the logarithm of Zoom
+	f  geom.Vec2 // by what is free: the logarithm of Zoom, or Readout
 	r  geom.Vec2
 	w  float64
 	ok bool
@@ -47,17 +56,17 @@ func (p *Bundle) Run(iterations int) (before, after float64) {
 	if p.Zoom == 0 {
 		p.Zoom = 1
 	}
-	before = p.cost(p.Poses, p.Points, p.Zoom)
+	before = p.cost(p.state())
 	after = before
 	for range iterations {
 		p.linearize(w)
 		improved := false
 		for range 4 {
-			poses, points, zoom, ok := p.step(w, lambda)
+			s, ok := p.step(w, lambda)
 			if ok {
-				if c := p.cost(poses, points, zoom); c < after {
+				if c := p.cost(s); c < after {
 					improved = after-c > 1e-4*after
-					p.Poses, p.Points, p.Zoom, after = poses, points, zoom, c
+					p.Poses, p.Points, p.Zoom, p.Readout, after = s.poses, s.points, s.zoom, s.readout, c
 					lambda = math.Max(lambda/10, 1e-9)
 					break
 				}
@@ -71,12 +80,24 @@ func (p *Bundle) Run(iterations int) (before, after float64) {
 	return before, after
 }
 
+// state is what an adjustment moves.
+type state struct {
+	poses         []geom.Pose
+	points        []geom.Vec3
+	zoom, readout float64
+}
+
+func (p *Bundle) state() state { return state{p.Poses, p.Points, p.Zoom, p.Readout} }
+
+// free says whether one number is to be found beside poses and points.
+func (p *Bundle) free() bool { return p.FreeZoom || p.FreeReadout }
+
 // work is the memory of one Run.
 type work struct {
 	slot    []int // numbers of the free cameras; fixed ones have -1
 	byPoint [][]int
 	blocks  []block
-	s, rhs  []float64 // the camera system, 6 rows a free camera, and one for the zoom at the end
+	s, rhs  []float64 // the camera system, 6 rows a free camera, and one for what is free at the end
 	elim    []pointPart
 	room    []poseCross
 }
@@ -93,7 +114,7 @@ func (p *Bundle) begin() *work {
 		}
 	}
 	n := 6 * free
-	if p.FreeZoom {
+	if p.free() {
 		n++
 	}
 	w.s, w.rhs = make([]float64, n*n), make([]float64, n)
@@ -108,10 +129,11 @@ func (p *Bundle) byPoint() [][]int {
 	return by
 }
 
-func (p *Bundle) cost(poses []geom.Pose, points []geom.Vec3, zoom float64) float64 {
-	sum, inv, focal := 0.0, 1/zoom, zoom*p.Focal
-	for _, o := range p.Obs {
-		r := math.Min(ReprojectionPx(poses[o.Pose], points[o.Point], o.N.Scale(inv), focal), 1e6)
+func (p *Bundle) cost(s state) float64 {
+	sum, inv, focal := 0.0, 1/s.zoom, s.zoom*p.Focal
+	for i := range p.Obs {
+		o := &p.Obs[i]
+		r := math.Min(ReprojectionPx(s.poses[o.Pose], s.points[o.Point], o.at(s.readout).Scale(inv), focal), 1e6)
 		if r <= p.HuberPx {
 			sum += r * r
 		} else {
@@ -119,6 +141,11 @@ func (p *Bundle) cost(poses []geom.Pose, points []geom.Vec3, zoom float64) float
 		}
 	}
 	return sum
+}
+
+// ResidualPx is by how many pixels an observation disagrees.
+func (p *Bundle) ResidualPx(o BundleObs) float64 {
+	return ReprojectionPx(p.Poses[o.Pose], p.Points[o.Point], o.at(p.Readout).Scale(1/p.Zoom), p.Zoom*p.Focal)
 }
 
 func (p *Bundle) linearize(w *work) {
@@ -130,8 +157,11 @@ func (p *Bundle) linearize(w *work) {
 		if bl.ok = ok; !ok {
 			continue
 		}
-		bl.z = n.Scale(p.Zoom * p.Focal)
-		bl.r = bl.z.Sub(o.N.Scale(p.Focal))
+		z := n.Scale(p.Zoom * p.Focal)
+		bl.r = z.Sub(o.at(p.Readout).Scale(p.Focal))
+		if bl.f = z; p.FreeReadout {
+			bl.f = o.Roll.Scale(p.Focal)
+		}
 		bl.w = huber(bl.r.Norm(), p.HuberPx)
 		if w.slot[o.Pose] >= 0 {
 			bl.a = poseRows(j, c)
@@ -140,12 +170,12 @@ func (p *Bundle) linearize(w *work) {
 	}
 }
 
-// step solves the damped normal equations and returns the moved cameras and points, and the zoom.
-func (p *Bundle) step(w *work, lambda float64) ([]geom.Pose, []geom.Vec3, float64, bool) {
+// step solves the damped normal equations and returns everything moved.
+func (p *Bundle) step(w *work, lambda float64) (state, bool) {
 	p.normal(w, lambda)
 	s, rhs := w.s, w.rhs
 	if len(rhs) > 0 && !geom.SolveSPD(s, rhs) {
-		return nil, nil, 0, false
+		return state{}, false
 	}
 	poses := append([]geom.Pose(nil), p.Poses...)
 	for i, k := range w.slot {
@@ -156,13 +186,16 @@ func (p *Bundle) step(w *work, lambda float64) ([]geom.Pose, []geom.Vec3, float6
 	}
 	points := append([]geom.Vec3(nil), p.Points...)
 	for k := range points {
-		points[k] = points[k].Sub(w.elim[k].back(rhs, p.FreeZoom))
+		points[k] = points[k].Sub(w.elim[k].back(rhs, p.free()))
 	}
-	zoom := p.Zoom
-	if p.FreeZoom {
-		zoom *= math.Exp(-rhs[len(rhs)-1])
+	moved := state{poses, points, p.Zoom, p.Readout}
+	switch {
+	case p.FreeZoom:
+		moved.zoom *= math.Exp(-rhs[len(rhs)-1])
+	case p.FreeReadout:
+		moved.readout -= rhs[len(rhs)-1]
 	}
-	return poses, points, zoom, true
+	return moved, true
 }
 
 // normal makes the damped normal equations, with the points eliminated.
@@ -175,8 +208,8 @@ func (p *Bundle) normal(w *work, lambda float64) {
 		if k := w.slot[o.Pose]; k >= 0 && bl.ok {
 			addPose(s, rhs, n, k, bl)
 		}
-		if p.FreeZoom && bl.ok {
-			addZoom(s[(n-1)*n:], rhs, w.slot[o.Pose], bl)
+		if p.free() && bl.ok {
+			addFree(s[(n-1)*n:], rhs, w.slot[o.Pose], bl)
 		}
 	}
 	for i := range n {
@@ -187,15 +220,15 @@ func (p *Bundle) normal(w *work, lambda float64) {
 	for k := range p.Points {
 		w.eliminate(p, k, lambda)
 		w.elim[k].reduce(s, rhs, n)
-		if p.FreeZoom {
-			w.elim[k].reduceZoom(s[(n-1)*n:], rhs)
+		if p.free() {
+			w.elim[k].reduceFree(s[(n-1)*n:], rhs)
 		}
 	}
 }
 
-// ZoomSigma is the standard deviation of Zoom, as a share of it, after Run: what the noise of the measurements makes of
-// it, where they show it at all. False where they do not.
-func (p *Bundle) ZoomSigma() (sigma float64, ok bool) {
+// Sigma is the standard deviation after Run of what is free: of Zoom as a share of it, or of Readout. It is what the noise of
+// the measurements makes of it, where they show it at all. False where they do not.
+func (p *Bundle) Sigma() (sigma float64, ok bool) {
 	w := p.begin()
 	p.linearize(w)
 	p.normal(w, 1e-9) // a little, for the scale that nothing holds
@@ -206,7 +239,7 @@ func (p *Bundle) ZoomSigma() (sigma float64, ok bool) {
 	if freedom <= 0 || !geom.SolveSPD(w.s, w.rhs) {
 		return 0, false
 	}
-	return math.Sqrt(w.rhs[n-1] * p.cost(p.Poses, p.Points, p.Zoom) / float64(freedom)), true
+	return math.Sqrt(w.rhs[n-1] * p.cost(p.state()) / float64(freedom)), true
 }
 
 // addPose adds what an observation says of its camera; only the lower triangle of s is written.
@@ -224,13 +257,13 @@ func addPose(s, rhs []float64, n, k int, bl *block) {
 	}
 }
 
-// addZoom adds what an observation says of the zoom, to its row; slot is the camera's, or -1.
-func addZoom(row, rhs []float64, slot int, bl *block) {
+// addFree adds what an observation says of what is free, to its row; slot is the camera's, or -1.
+func addFree(row, rhs []float64, slot int, bl *block) {
 	z := len(rhs) - 1
 	for m := range 2 {
-		wz := bl.w * bl.z[m]
+		wz := bl.w * bl.f[m]
 		rhs[z] += wz * bl.r[m]
-		row[z] += wz * bl.z[m]
+		row[z] += wz * bl.f[m]
 		for i := range 6 {
 			if slot >= 0 {
 				row[6*slot+i] += wz * bl.a[m][i]
@@ -243,7 +276,7 @@ func addZoom(row, rhs []float64, slot int, bl *block) {
 type pointPart struct {
 	inv geom.Mat3
 	g   geom.Vec3
-	z   geom.Vec3 // couples the zoom with the point
+	f   geom.Vec3 // couples what is free with the point
 	w   []poseCross
 	ok  bool
 }
@@ -271,8 +304,8 @@ func (w *work) eliminate(p *Bundle, point int, lambda float64) {
 			xx, xy, xz = xx+x*b[0], xy+x*b[1], xz+x*b[2]
 			yy, yz, zz = yy+y*b[1], yz+y*b[2], zz+z*b[2]
 			part.g[0], part.g[1], part.g[2] = part.g[0]+x*bl.r[m], part.g[1]+y*bl.r[m], part.g[2]+z*bl.r[m]
-			if p.FreeZoom {
-				part.z = part.z.Add(b.Scale(bl.w * bl.z[m]))
+			if p.free() {
+				part.f = part.f.Add(b.Scale(bl.w * bl.f[m]))
 			}
 		}
 		if k := w.slot[p.Obs[i].Pose]; k >= 0 {
@@ -322,14 +355,14 @@ func (part *pointPart) reduce(s, rhs []float64, n int) {
 	}
 }
 
-// reduceZoom is reduce for the row of the zoom, the last.
-func (part *pointPart) reduceZoom(row, rhs []float64) {
+// reduceFree is reduce for the row of what is free, the last.
+func (part *pointPart) reduceFree(row, rhs []float64) {
 	if !part.ok {
 		return
 	}
-	z, v := len(rhs)-1, part.inv.MulVec(part.z)
+	z, v := len(rhs)-1, part.inv.MulVec(part.f)
 	rhs[z] -= v.Dot(part.g)
-	row[z] -= v.Dot(part.z)
+	row[z] -= v.Dot(part.f)
 	for i := range part.w {
 		b := &part.w[i]
 		for c := range 6 {
@@ -338,15 +371,15 @@ func (part *pointPart) reduceZoom(row, rhs []float64) {
 	}
 }
 
-// back returns the point's own step, given the cameras' and, where zoomed, the zoom's: V⁻¹·(g - Wᵀ·d).
-func (part *pointPart) back(d []float64, zoomed bool) geom.Vec3 {
+// back returns the point's own step, given the cameras' and, where there is something free, that one's: V⁻¹·(g - Wᵀ·d).
+func (part *pointPart) back(d []float64, free bool) geom.Vec3 {
 	if !part.ok {
 		return geom.Vec3{}
 	}
 	x, y, z := part.g[0], part.g[1], part.g[2]
-	if zoomed {
+	if free {
 		k := d[len(d)-1]
-		x, y, z = x-part.z[0]*k, y-part.z[1]*k, z-part.z[2]*k
+		x, y, z = x-part.f[0]*k, y-part.f[1]*k, z-part.f[2]*k
 	}
 	for i := range part.w {
 		a := &part.w[i]

@@ -226,7 +226,7 @@ func TestBundleFindsTheFocalLength(t *testing.T) {
 		}
 		b.Poses[0], b.FreeZoom = w.poses[0], true
 		b.Run(30)
-		sigma, ok := b.ZoomSigma()
+		sigma, ok := b.Sigma()
 		if !ok || sigma > 0.05 {
 			t.Fatalf("run %d: sigma %g, %v", seed, sigma, ok)
 		}

@@ -242,7 +242,8 @@ func between(a, b mapping.Surface, w float64) mapping.Surface {
 // depthsIn are the points of known depth in a frame.
 func (t *Tracker) depthsIn(f *frame) []mapping.Support {
 	var out []mapping.Support
-	for _, ft := range f.features {
+	for i := range f.features {
+		ft := &f.features[i]
 		l, has := t.snapshot.Landmarks[ft.id]
 		if !has || t.residual(f, l.P, ft.n) > 2.5 {
 			continue
@@ -254,7 +255,7 @@ func (t *Tracker) depthsIn(f *frame) []mapping.Support {
 		axis := f.poseCW.R.MulVecT(geom.Vec3{0, 0, 1})
 		varZ := axis.Dot(l.Cov.MulVec(axis)) * measureSigma * measureSigma
 		inv := 1 / c[2]
-		out = append(out, mapping.Support{N: ft.n, Inv: inv, Var: varZ * inv * inv * inv * inv})
+		out = append(out, mapping.Support{N: t.raw(ft), Inv: inv, Var: varZ * inv * inv * inv * inv})
 	}
 	return out
 }
@@ -309,7 +310,7 @@ func variation(g *image.Gray, from, to geom.Vec2) float64 {
 func (t *Tracker) pointOn(f *frame, px geom.Vec2, s mapping.Surface) Point {
 	n := t.cam.Normalize(px)
 	z := 1 / s.Inv
-	poseWC := f.poseCW.Inverse()
+	poseWC := t.rowPose(f, px[1]).Inverse()
 	c := geom.Vec3{n[0] * z, n[1] * z, z}
 	ray := c.Unit()
 	// Along the ray the depth's error, across it the pixel's.

@@ -50,7 +50,7 @@ func (t *Tracker) follow(f *frame) error {
 	if t.last == nil || len(t.last.features) == 0 {
 		return nil
 	}
-	from, err := t.picture(t.last)
+	before, err := t.picture(t.last)
 	if err != nil {
 		return err
 	}
@@ -58,17 +58,17 @@ func (t *Tracker) follow(f *frame) error {
 	for i, ft := range t.last.features {
 		at[i] = ft.px
 	}
-	found, ok, err := t.flowBothWays(from, f.picture, at, t.guesses(f))
+	found, ok, err := t.flowBothWays(before, f.picture, at, t.guesses(f))
 	if err != nil {
 		return err
 	}
 	if count(ok) < int(followedShare*float64(len(ok))) {
-		if shift, alike := t.align(from, f.picture); alike {
+		if shift, alike := t.align(before, f.picture); alike {
 			guess := make([]geom.Vec2, len(at))
 			for i, px := range at {
 				guess[i] = px.Add(shift)
 			}
-			again, okAgain, err := t.flowBothWays(from, f.picture, at, guess)
+			again, okAgain, err := t.flowBothWays(before, f.picture, at, guess)
 			if err != nil {
 				return err
 			}
@@ -77,12 +77,15 @@ func (t *Tracker) follow(f *frame) error {
 			}
 		}
 	}
+	from := at[:0]
 	for i, ft := range t.last.features {
 		if ok[i] {
-			ft.px, ft.n = found[i], t.cam.Normalize(found[i])
+			from = append(from, ft.px)
+			ft.px = found[i]
 			f.features = append(f.features, ft)
 		}
 	}
+	t.takeFlow(f, from)
 	return nil
 }
 
@@ -129,8 +132,9 @@ func (t *Tracker) guesses(f *frame) []geom.Vec2 {
 		if l, has := t.snapshot.Landmarks[ft.id]; has {
 			c = pred.Apply(l.P)
 		}
+		// It will have rolled about as far as it had.
 		if px, ok := t.cam.Project(c); ok && t.cam.Contains(px, 0) {
-			out[i] = px
+			out[i] = px.Add(ft.roll.Scale(t.focal * t.cam.Readout))
 		}
 	}
 	return out
@@ -151,6 +155,20 @@ func (t *Tracker) predict(f *frame) geom.Pose {
 	step := p.Mul(before.scaledTo(t.last.unit).Inverse())
 	k := math.Min(dt/prev, 2)
 	return geom.Pose{R: geom.ExpSO3(geom.LogSO3(step.R).Scale(k)), T: step.T.Scale(k)}.Mul(p)
+}
+
+// put gives the frame a pose in a world, and its motion the unit of that.
+func (f *frame) put(poseCW geom.Pose, unit float64, world string) {
+	if f.unit > 0 {
+		f.stretch(unit / f.unit)
+	}
+	f.stepped = f.stepped && f.world == world
+	f.poseCW, f.unit, f.world = poseCW, unit, world
+}
+
+// stretch multiplies the lengths of the frame's motion.
+func (f *frame) stretch(k float64) {
+	f.twist.Move, f.step.Move = f.twist.Move.Scale(k), f.step.Move.Scale(k)
 }
 
 // scaledTo returns the frame's pose in another unit of the same world.
@@ -206,6 +224,7 @@ func (t *Tracker) locate(f *frame, start geom.Pose) bool {
 		return false
 	}
 	t.setPose(f, res)
+	t.takeTwist(f)
 	for k, i := range at {
 		if res.Inlier[k] {
 			f.features[i].strikes = 0
@@ -248,8 +267,8 @@ func (t *Tracker) solvePose(s []solve.Sighting, start geom.Pose) (solve.PoseResu
 }
 
 func (t *Tracker) setPose(f *frame, res solve.PoseResult) {
-	f.tracked, f.poseCW, f.cov, f.rms = true, res.PoseCW, res.Cov, res.RMS
-	f.unit, f.world = t.snapshot.Unit, t.snapshot.World
+	f.put(res.PoseCW, t.snapshot.Unit, t.snapshot.World)
+	f.tracked, f.cov, f.rms = true, res.Cov, res.RMS
 }
 
 func (t *Tracker) countLandmarks(f *frame) int {
@@ -320,7 +339,9 @@ func (t *Tracker) fill(f *frame, most int) error {
 		return err
 	}
 	for _, px := range fresh {
-		f.features = append(f.features, feature{id: t.newID(), px: px, n: t.cam.Normalize(px)})
+		ft := t.sight(px, f.flow.At(t.cam.Normalize(px)))
+		ft.id = t.newID()
+		f.features = append(f.features, ft)
 	}
 	return nil
 }

@@ -43,14 +43,15 @@ type faded struct {
 
 type fadedFeature struct {
 	id mapping.FeatureID
-	px [2]float32 // in pixels, to a ten-thousandth
+	px [2]float32 // in pixels, to a ten-thousandth, where it is when the middle row is read
 }
 
 func (t *Tracker) fade(f *frame) {
 	thin := &faded{frame: *f, seen: make([]fadedFeature, len(f.features))}
 	thin.grey, thin.picture, thin.features = nil, nil, nil
 	for i, ft := range f.features {
-		thin.seen[i] = fadedFeature{ft.id, [2]float32{float32(ft.px[0]), float32(ft.px[1])}}
+		px, _ := t.cam.Project(geom.Vec3{ft.n[0], ft.n[1], 1})
+		thin.seen[i] = fadedFeature{ft.id, [2]float32{float32(px[0]), float32(px[1])}}
 	}
 	t.faded = append(t.faded, thin)
 	gone := 0

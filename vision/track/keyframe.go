@@ -55,7 +55,7 @@ func (t *Tracker) maybeKeyframe(f *frame) {
 	if !t.policy.wants(f, t.countLandmarks(f)) {
 		return
 	}
-	p := mapping.Proposal{Captured: f.captured, PoseCW: f.poseCW, Seen: f.observations(), Grey: f.grey}
+	p := mapping.Proposal{Captured: f.captured, PoseCW: f.poseCW, Seen: t.observations(f), Flow: f.flow, Grey: f.grey}
 	unit := t.snapshot.Unit
 	mapper := t.cfg.Mapper
 	taken := t.onMapper(false, func() {
@@ -114,6 +114,9 @@ func (t *Tracker) takeSnapshot() {
 		return
 	}
 	t.snapshot = s
+	if s.Readout != t.cam.Readout {
+		t.setReadout(s.Readout)
+	}
 	t.moveTo(s)
 	t.letGo(s)
 	if t.last != nil && t.last.tracked {
@@ -159,8 +162,7 @@ func (t *Tracker) dropKept(captured int64) {
 // relocateLast brings the last frame's pose into the new map, so that the prediction starts from it.
 func (t *Tracker) relocateLast() {
 	if t.last.world == t.snapshot.World && t.last.unit != t.snapshot.Unit {
-		t.last.poseCW = t.last.scaledTo(t.snapshot.Unit)
-		t.last.unit = t.snapshot.Unit
+		t.last.put(t.last.scaledTo(t.snapshot.Unit), t.snapshot.Unit, t.last.world)
 	}
 }
 
@@ -193,5 +195,6 @@ func (f *frame) move(m mapping.Move, s *mapping.Snapshot) {
 	if f.world != m.From {
 		return
 	}
+	f.stretch(m.By.S * m.Unit / f.unit)
 	f.poseCW, f.unit, f.world = m.By.ApplyPose(f.scaledTo(m.Unit)), s.Unit, s.World
 }

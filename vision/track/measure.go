@@ -81,9 +81,10 @@ func (t *Tracker) viewsOf(f *frame, px geom.Vec2, inv float64) ([]stereo.View, f
 	}
 	var all []moved
 	n := t.cam.Normalize(px)
-	fromA := f.poseCW.Inverse()
+	fromA := t.rowPose(f, px[1]).Inverse()
+	spot := fromA.Apply(geom.Vec3{n[0] / inv, n[1] / inv, 1 / inv})
 	add := func(g *frame, poseCW geom.Pose) {
-		poseBA := poseCW.Mul(fromA)
+		poseBA := t.sees(g, poseCW, spot).Mul(fromA)
 		c := poseBA.Apply(geom.Vec3{n[0] / inv, n[1] / inv, 1 / inv})
 		turned := poseBA.R.MulVec(geom.Vec3{n[0], n[1], 1})
 		p, ok := t.cam.Project(c)

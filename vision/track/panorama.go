@@ -57,6 +57,7 @@ func (t *Tracker) turnFrom(ref, f *frame) bool {
 	f.poseCW = geom.Pose{R: r.Mul(ref.poseCW.R)}
 	f.tracked, f.world = true, ref.world
 	f.rms = math.Hypot(rms, ref.rms)
+	t.takeTwist(f)
 	return true
 }
 
@@ -96,7 +97,7 @@ func (t *Tracker) placeOnPanorama(a *anchor) {
 	}
 	a.Points = make([]Point, len(a.pixels))
 	for i, px := range a.pixels {
-		a.Points[i] = direction(a.frame, t.cam.Normalize(px), lateralSigma/t.focal)
+		a.Points[i] = direction(a.frame, t.level(a.frame, px), lateralSigma/t.focal)
 	}
 	a.State, a.Reason, a.Map, a.Metric = Placed, "", a.frame.world, false
 	a.Changed++

@@ -42,7 +42,7 @@ func (t *Tracker) holdOnPlanes(f *frame) {
 func (a *anchor) centre(t *Tracker) geom.Vec2 {
 	var sum geom.Vec2
 	for _, px := range a.pixels {
-		sum = sum.Add(t.cam.Normalize(px))
+		sum = sum.Add(t.level(a.frame, px))
 	}
 	return sum.Scale(1 / float64(len(a.pixels)))
 }
@@ -51,9 +51,9 @@ func (a *anchor) centre(t *Tracker) geom.Vec2 {
 // normalized coordinates.
 type motion struct {
 	turn  geom.Mat3
-	at    geom.Vec2    // the point
-	coef  [2]geom.Vec3 // of x and of y: at the point, and its derivatives
-	sigma float64      // of the shift at the point
+	at    geom.Vec2   // the point
+	coef  geom.Affine // about the point
+	sigma float64     // of the shift at the point
 }
 
 // takes is where a point goes.
@@ -61,9 +61,7 @@ func (m motion) takes(n geom.Vec2) geom.Vec2 { return turned(m.turn, n).Add(m.sh
 
 // shift is how far it goes beside the turn.
 func (m motion) shift(n geom.Vec2) geom.Vec2 {
-	d := n.Sub(m.at)
-	row := geom.Vec3{1, d[0], d[1]}
-	return geom.Vec2{m.coef[0].Dot(row), m.coef[1].Dot(row)}
+	return m.coef.At(n.Sub(m.at))
 }
 
 // motionAround fits the motion of the features around a point of frame `from`, as far as they are still seen in f, with
@@ -99,7 +97,7 @@ func (t *Tracker) motionAround(at geom.Vec2, from, f *frame) (motion, bool) {
 		if !ok || total < planeLeast {
 			return motion{}, false
 		}
-		m.coef = [2]geom.Vec3{inv.MulVec(g[0]), inv.MulVec(g[1])}
+		m.coef = geom.Affine{inv.MulVec(g[0]), inv.MulVec(g[1])}
 		m.sigma = math.Sqrt(sum / (2 * total)) // how the surroundings differ, not how well their mean is known
 	}
 	return m, true
@@ -116,7 +114,7 @@ func (t *Tracker) moveOnPanorama(a *anchor, f *frame, m motion) {
 	points, most := make([]Point, len(a.pixels)), 0.0
 	sigma := math.Hypot(lateralSigma/t.focal, m.sigma)
 	for i, px := range a.pixels {
-		points[i] = direction(f, m.takes(t.cam.Normalize(px)), sigma)
+		points[i] = direction(f, m.takes(t.level(a.frame, px)), sigma)
 		most = math.Max(most, t.focal*points[i].P.Sub(a.Points[i].P).Norm())
 	}
 	if most > planeStep {

@@ -36,7 +36,9 @@ func (t *Tracker) reacquire(f *frame) {
 	}
 	for i, id := range ids {
 		if ok[i] && found[i].Sub(guess[i]).Norm() < reacquireGate {
-			f.features = append(f.features, feature{id: id, px: found[i], n: t.cam.Normalize(found[i])})
+			ft := t.sight(found[i], f.velocityOf(t.snapshot.Landmarks[id].P))
+			ft.id = id
+			f.features = append(f.features, ft)
 		}
 	}
 }
@@ -53,8 +55,9 @@ func (t *Tracker) missing(f *frame, k *mapping.Keyframe) (ids []mapping.FeatureI
 		if !has || have[o.ID] || len(ids) == reacquireMost {
 			continue
 		}
-		px, ok := t.cam.Project(f.poseCW.Apply(l.P))
-		src, okSrc := t.cam.Project(geom.Vec3{o.N[0], o.N[1], 1})
+		px, ok := t.project(f, l.P)
+		n := o.N.Add(o.Roll.Scale(t.cam.Readout))
+		src, okSrc := t.cam.Project(geom.Vec3{n[0], n[1], 1})
 		if ok && okSrc && t.cam.Contains(px, 8) {
 			ids, at, guess = append(ids, o.ID), append(at, src), append(guess, px)
 		}
@@ -99,7 +102,7 @@ func (t *Tracker) ask(f *frame) bool {
 		return false
 	}
 	t.asked = f.captured
-	q, mapper := mapping.Query{Seen: f.observations(), Grey: f.grey}, t.cfg.Mapper
+	q, mapper := mapping.Query{Seen: t.observations(f), Grey: f.grey}, t.cfg.Mapper
 	t.onMapper(false, func() {
 		a := answer{}
 		a.Recognition, a.known = mapper.Recognise(q)

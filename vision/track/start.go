@@ -231,7 +231,7 @@ var errMapperEnded = errors.New("the mapper has ended")
 func (t *Tracker) begin(views []view, st start, f *frame) error {
 	proposals := make([]mapping.Proposal, len(views))
 	for k, v := range views {
-		proposals[k] = mapping.Proposal{Captured: v.frame.captured, PoseCW: st.poses[k], Seen: v.frame.observations(), Grey: v.frame.grey}
+		proposals[k] = mapping.Proposal{Captured: v.frame.captured, PoseCW: st.poses[k], Seen: t.observations(v.frame), Flow: v.frame.flow, Grey: v.frame.grey}
 	}
 	err := errMapperEnded
 	t.onMapper(true, func() { err = t.cfg.Mapper.Begin(proposals) })
@@ -242,7 +242,7 @@ func (t *Tracker) begin(views []view, st start, f *frame) error {
 	}
 	t.takeSnapshot()
 	for _, v := range views {
-		v.frame.poseCW, v.frame.unit, v.frame.world = t.snapshot.Keyframe(v.frame.captured).PoseCW, t.snapshot.Unit, t.snapshot.World
+		v.frame.put(t.snapshot.Keyframe(v.frame.captured).PoseCW, t.snapshot.Unit, t.snapshot.World)
 		t.keep[v.frame.captured] = v.frame
 	}
 	if !t.locate(f, t.snapshot.Keyframe(f.captured).PoseCW) {
@@ -257,10 +257,11 @@ func (t *Tracker) begin(views []view, st start, f *frame) error {
 }
 
 // observations are the features of a frame as the mapper takes them.
-func (f *frame) observations() []mapping.Observation {
+func (t *Tracker) observations(f *frame) []mapping.Observation {
 	out := make([]mapping.Observation, len(f.features))
-	for i, ft := range f.features {
-		out[i] = mapping.Observation{ID: ft.id, N: ft.n}
+	for i := range f.features {
+		ft := &f.features[i]
+		out[i] = mapping.Observation{ID: ft.id, N: t.raw(ft), Roll: ft.roll}
 	}
 	return out
 }

@@ -93,13 +93,15 @@ type Tracker struct {
 type feature struct {
 	id mapping.FeatureID
 	px geom.Vec2
-	n  geom.Vec2 // normalized
+	n  geom.Vec2 // normalized, where it is when the middle row is read
+	// roll is by how much that is off from where it was seen for each second that reading the picture takes.
+	roll geom.Vec2
 	// strikes counts the frames in a row in which it disagreed with the pose.
 	strikes int
 }
 
 // frame is a picture and what was seen in it. Once it is in the history, only poseCW, unit and world
-// are written, when the map moves.
+// are written, with what is in that unit, when the map moves, and features when the readout is found.
 type frame struct {
 	captured int64
 	grey     *image.Gray
@@ -112,6 +114,14 @@ type frame struct {
 	cov      []float64
 	rms      float64
 	settled  int // version of the map that the pose was renewed in
+	// flow is how fast the picture moves, in normalized coordinates each second, and between that from the frame before
+	// to this one, where it was measured.
+	flow, between geom.Affine
+	moving        bool
+	// twist is how the camera moves, each second, in the unit of the pose, and step that from the frame before to this
+	// one, where it was measured.
+	twist, step geom.Twist
+	stepped     bool
 }
 
 // Tuning, in pixels where nothing else is said.
@@ -235,8 +245,9 @@ func (t *Tracker) estimate(f *frame) vision.Estimate {
 		e.PoseCW = f.poseCW
 		e.Landmarks = t.countLandmarks(f)
 		e.SigmaPx = t.poseSigmaPx(f)
+		e.Roll = f.roll(t.cam)
 	case t.state == vision.Initializing && f.tracked:
-		e.Map, e.PoseCW, e.SigmaPx = f.world, f.poseCW, math.Max(f.rms, 0.3)
+		e.Map, e.PoseCW, e.SigmaPx, e.Roll = f.world, f.poseCW, math.Max(f.rms, 0.3), f.roll(t.cam)
 	}
 	return e
 }

@@ -22,7 +22,7 @@ func (d *Desk) onFrame(e annotate.Entry) (pts []geom.Vec2, ok bool) {
 	if d.views[e.ID].State == scene.Shown && e.Anchor != nil && d.hasPose {
 		est := d.pose.Estimate(d.pose.Captured)
 		for _, a := range e.Anchor.Points {
-			px, ok := d.pose.Camera.Project(est.PoseCW.Apply(a.P))
+			_, px, ok := est.Project(a.P, d.pose.Camera)
 			if !ok {
 				return nil, false
 			}

@@ -27,8 +27,7 @@ func Project(p track.Placement, i int, e vision.Estimate, cam camera.Model) Proj
 	case p.Map != e.Map:
 		return Projected{State: "hidden", Reason: "place not known: the mark belongs to another map"}
 	}
-	c := e.PoseCW.Apply(p.Points[i].P)
-	px, front := cam.Project(c)
+	_, px, front := e.Project(p.Points[i].P, cam)
 	if !front || !cam.Contains(px, 0) {
 		return Projected{Px: px, State: "outside"}
 	}

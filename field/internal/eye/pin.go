@@ -34,7 +34,7 @@ func (y *Eye) pinMachines(self wire.Participant, e vision.Estimate) {
 		if !seen || m.MarkerSize <= 0 || y.asked[id] || !y.mayPin(id, m.Name, self.ID) {
 			continue
 		}
-		px, ok := y.lens.Project(e.PoseCW.Apply(middle(c)))
+		_, px, ok := e.Project(middle(c), y.lens)
 		if !ok || !y.lens.Contains(px, 0) {
 			continue
 		}

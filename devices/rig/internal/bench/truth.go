@@ -70,12 +70,19 @@ func (s *simTruth) surface(frame int, px geom.Vec2) (geom.Vec3, bool) {
 
 func (s *simTruth) see(frame int, p geom.Vec3) (geom.Vec2, bool) {
 	cam := s.world.Camera()
-	return visible(cam, s.world.PoseCW(frame), p, func(x, y int) float64 { return s.depthOf(frame)[y*cam.Width+x] })
+	return visible(cam, func(row float64) geom.Pose { return s.world.PoseAt(frame, row) }, p, func(x, y int) float64 { return s.depthOf(frame)[y*cam.Width+x] })
 }
 
-func visible(cam camera.Model, poseCW geom.Pose, p geom.Vec3, depth func(x, y int) float64) (geom.Vec2, bool) {
-	c := poseCW.Apply(p)
-	px, front := cam.Project(c)
+// visible says whether a point of the world is in a picture and not hidden; poseCW is the camera's where it reads a row.
+func visible(cam camera.Model, poseCW func(row float64) geom.Pose, p geom.Vec3, depth func(x, y int) float64) (geom.Vec2, bool) {
+	px := geom.Vec2{0, float64(cam.Height-1) / 2}
+	var c geom.Vec3
+	front := true
+	for range 3 {
+		if c = poseCW(px[1]).Apply(p); front {
+			px, front = cam.Project(c)
+		}
+	}
 	if !front || !cam.Contains(px, margin) {
 		return px, false
 	}
@@ -155,5 +162,5 @@ func (t *sequenceTruth) see(frame int, p geom.Vec3) (geom.Vec2, bool) {
 	if !known {
 		return geom.Vec2{}, false
 	}
-	return visible(t.cam, pose, p, func(x, y int) float64 { return t.z(frame, x, y) })
+	return visible(t.cam, func(float64) geom.Pose { return pose }, p, func(x, y int) float64 { return t.z(frame, x, y) })
 }

@@ -41,7 +41,7 @@ func TestTable(t *testing.T) {
 	if err := b.render(ctx, []Row{row, row}); err != nil {
 		t.Fatal(err)
 	}
-	s, err := openSequence(b.folder(row))
+	s, err := openSequence(b.folder(row), row.FPS)
 	if err != nil {
 		t.Fatal(err)
 	}

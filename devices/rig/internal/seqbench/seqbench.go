@@ -128,7 +128,7 @@ func (b *bench) measure(ctx context.Context, r Row) (Result, error) {
 	if b.cfg.Keep == "" {
 		defer os.RemoveAll(dir)
 	}
-	s, err := openSequence(b.folder(r))
+	s, err := openSequence(b.folder(r), r.FPS)
 	if err != nil {
 		return Result{}, err
 	}
@@ -138,7 +138,7 @@ func (b *bench) measure(ctx context.Context, r Row) (Result, error) {
 			return Result{}, err
 		}
 		defer os.RemoveAll(looped)
-		if s, err = openSequence(looped); err != nil {
+		if s, err = openSequence(looped, r.FPS); err != nil {
 			return Result{}, err
 		}
 	}
@@ -161,7 +161,7 @@ func (b *bench) measure(ctx context.Context, r Row) (Result, error) {
 // with them. Both worlds are one: the points of yesterday's marks are judged in today's frames.
 func (b *bench) nextVisit(ctx context.Context, s *sequence, r Row, dir string) (Result, error) {
 	day := r.dayBefore()
-	before, err := openSequence(b.folder(day))
+	before, err := openSequence(b.folder(day), day.FPS)
 	if err != nil {
 		return Result{}, err
 	}

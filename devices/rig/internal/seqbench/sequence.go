@@ -21,6 +21,7 @@ type sequence struct {
 	dir    string
 	cam    camera.Model
 	poseCW map[int]geom.Pose
+	fps    float64
 	last   int // the highest frame with a pose
 	// keep holds the depth pictures that were read last, so that the marks of a frame share one.
 	keep map[int]*image.Gray16
@@ -30,12 +31,12 @@ type sequence struct {
 // test uses is not hidden behind the bench (a process starts with the peak of who started it).
 const keepDepth = 32
 
-func openSequence(dir string) (*sequence, error) {
+func openSequence(dir string, fps float64) (*sequence, error) {
 	cam, err := camera.Load(filepath.Join(dir, "camera.txt"))
 	if err != nil {
 		return nil, err
 	}
-	s := &sequence{dir: dir, cam: cam, poseCW: map[int]geom.Pose{}, keep: map[int]*image.Gray16{}}
+	s := &sequence{dir: dir, fps: fps, cam: cam, poseCW: map[int]geom.Pose{}, keep: map[int]*image.Gray16{}}
 	poses, err := readPoses(filepath.Join(dir, "poses.txt"))
 	if err != nil {
 		return nil, err
@@ -154,14 +155,34 @@ func readDepth(path string) (*image.Gray16, error) {
 // lift is the world point that a pixel of a frame sees at a depth in metres.
 func (s *sequence) lift(frame int, px geom.Vec2, z float64) geom.Vec3 {
 	n := s.cam.Normalize(px)
-	return s.poseCW[frame].Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z})
+	return s.poseAt(frame, px[1]).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z})
+}
+
+// poseAt is poseCW in the moment in which a row of the frame was read, as the frame before and the one after have it.
+func (s *sequence) poseAt(frame int, row float64) geom.Pose {
+	p := s.poseCW[frame]
+	before, has := s.poseCW[frame-1]
+	after, too := s.poseCW[frame+1]
+	if s.cam.Readout == 0 || !has || !too {
+		return p
+	}
+	u := s.cam.Late(row) * s.fps
+	in, out := geom.TwistBetween(before, p), geom.TwistBetween(p, after)
+	return p.Moved(in.Scale((u - u*u) / 2).Add(out.Scale((u + u*u) / 2)))
 }
 
 // project is the true pixel of a world point in a frame; front is false behind the camera.
 func (s *sequence) project(frame int, p geom.Vec3) (px geom.Vec2, z float64, front bool) {
-	c := s.poseCW[frame].Apply(p)
-	px, front = s.cam.Project(c)
-	return px, c[2], front
+	row := float64(s.cam.Height-1) / 2
+	for range 3 { // a row of a rolling shutter has a pose of its own
+		c := s.poseAt(frame, row).Apply(p)
+		px, front = s.cam.Project(c)
+		row, z = px[1], c[2]
+		if !front || s.cam.Readout == 0 {
+			break
+		}
+	}
+	return px, z, front
 }
 
 const (
