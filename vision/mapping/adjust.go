@@ -77,7 +77,14 @@ func (w *world) dropOutliers(ids []FeatureID) {
 		}
 		if slices.ContainsFunc(k.Seen, bad) {
 			n := *k
-			n.Seen = slices.DeleteFunc(slices.Clone(k.Seen), bad)
+			n.Seen, n.Doubted = nil, slices.Clip(k.Doubted)
+			for _, o := range k.Seen {
+				if bad(o) {
+					n.Doubted = append(n.Doubted, o)
+				} else {
+					n.Seen = append(n.Seen, o)
+				}
+			}
 			w.frames[i] = &n
 		}
 	}

@@ -24,7 +24,7 @@ const (
 // standard deviation of that as a share of it; false where the map does not show it. focal is in pixels. It takes about
 // a tenth of a second; any goroutine may call it.
 func (s *Snapshot) Zoom(focal float64) (zoom, sigma float64, ok bool) {
-	b := s.sample(focal)
+	b := s.sample(focal, false)
 	if b == nil {
 		return 0, 0, false
 	}
@@ -37,7 +37,7 @@ func (s *Snapshot) Zoom(focal float64) (zoom, sigma float64, ok bool) {
 // standard deviation of that; false where the map does not show it. It takes about a tenth of a second; any goroutine
 // may call it.
 func (s *Snapshot) Shutter(focal float64) (more, sigma float64, ok bool) {
-	b := s.sample(focal)
+	b := s.sample(focal, true)
 	if b == nil {
 		return 0, 0, false
 	}
@@ -47,8 +47,15 @@ func (s *Snapshot) Shutter(focal float64) (more, sigma float64, ok bool) {
 }
 
 // sample is a part of the map to find out something about the lens from; nil where there is too little.
-func (s *Snapshot) sample(focal float64) *solve.Bundle {
+func (s *Snapshot) sample(focal float64, all bool) *solve.Bundle {
 	frames := thin(s.Keyframes, lensFrames)
+	if all {
+		whole := make([]*Keyframe, len(frames))
+		for i, k := range frames {
+			whole[i] = k.with(k.Doubted...)
+		}
+		frames = whole
+	}
 	views := map[FeatureID]int{}
 	for _, k := range frames {
 		for _, o := range k.Seen {

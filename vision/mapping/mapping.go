@@ -48,6 +48,8 @@ type Keyframe struct {
 	Captured int64
 	PoseCW   geom.Pose
 	Seen     []Observation
+	// Doubted are observations that were taken from Seen because they did not fit.
+	Doubted []Observation
 }
 
 // Landmark is a point of the map.

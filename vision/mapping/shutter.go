@@ -42,7 +42,9 @@ func (w *world) expose(seconds float64) {
 	for i, k := range w.frames {
 		n := *k
 		n.Seen = slices.Clone(k.Seen)
+		n.Doubted = slices.Clone(k.Doubted)
 		changed = correct(n.Seen, seconds) || changed
+		correct(n.Doubted, seconds)
 		w.frames[i] = &n
 	}
 	if changed {

@@ -120,7 +120,9 @@ func (t *Tracker) takeTwist(f *frame) {
 	f.stepped, f.twist = true, f.step
 	if last.stepped {
 		before := last.step
-		before.Move = before.Move.Scale(f.unit / last.unit)
+		if last.unit > 0 { // a panorama has none, and no Move
+			before.Move = before.Move.Scale(f.unit / last.unit)
+		}
 		f.twist = f.step.Scale(1.5).Add(before.Scale(-0.5)) // the steps are of the middle between two frames
 	}
 }
@@ -162,7 +164,9 @@ func (t *Tracker) sees(f *frame, poseCW geom.Pose, p geom.Vec3) geom.Pose {
 		return poseCW
 	}
 	roll := f.roll(t.cam)
-	roll.Move = roll.Move.Scale(t.snapshot.Unit / f.unit)
+	if f.unit > 0 {
+		roll.Move = roll.Move.Scale(t.snapshot.Unit / f.unit)
+	}
 	px, _ := t.cam.ProjectRolling(poseCW.Apply(p), roll)
 	return poseCW.Moved(roll.Scale(t.cam.Down(px[1])))
 }

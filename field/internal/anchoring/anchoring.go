@@ -22,7 +22,8 @@ import (
 // Config says which camera is tracked and how.
 type Config struct {
 	Camera camera.Model
-	// Guessed says that the camera is a guess, but for its size: its focal length is found while it moves.
+	// Guessed says that the camera is a guess, but for its size: its focal length is found while it moves. Its readout is
+	// always, but where it is told.
 	Guessed bool
 	// Markers are the sides in metres of the ArUco markers that give scale, by ID.
 	Markers map[int]float64
@@ -46,6 +47,7 @@ type Anchoring struct {
 	tags    boards
 	sizes   map[int]float64 // of markers, that were set
 	lens    lens
+	shutter shutter
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
 }
@@ -59,6 +61,7 @@ func Start(cfg Config) (*Anchoring, error) {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
 	a := &Anchoring{cfg: cfg, tags: boards{opencv.Engine{}, cfg.Boards}, sizes: map[int]float64{}, lens: lens{next: make(chan func(), 1)}}
+	a.shutter.told = cfg.Camera.Readout != 0 && !cfg.Guessed
 	a.begin()
 	return a, nil
 }

@@ -35,14 +35,12 @@ func (l *lens) name(life string) string {
 	return fmt.Sprintf("%s~%d", life, l.changes)
 }
 
-// Camera is the lens as it is known now; it changes with Track only, where it was guessed.
+// Camera is the lens as it is known now; it changes with Track only: its focal length where it was guessed, its readout where
+// that was not told.
 func (a *Anchoring) Camera() camera.Model { return a.cfg.Camera }
 
-// refine looks now and then whether the map shows another focal length, and sees all through the other one then.
+// refine looks now and then whether the map shows another readout, or another focal length, and sees all through that then.
 func (a *Anchoring) refine(captured int64) {
-	if !a.cfg.Guessed {
-		return
-	}
 	select {
 	case do := <-a.lens.next:
 		a.lens.busy = false
@@ -50,7 +48,13 @@ func (a *Anchoring) refine(captured int64) {
 	default:
 	}
 	s := a.mapper.Snapshot()
-	if a.lens.busy || captured-a.lens.looked < lensEvery || s == nil || len(s.Keyframes) < lensFrames {
+	switch {
+	case a.lens.busy || s == nil:
+		return
+	case a.shutter.due(captured, s):
+		a.expose(captured, s)
+		return
+	case !a.cfg.Guessed || captured-a.lens.looked < lensEvery || len(s.Keyframes) < lensFrames:
 		return
 	}
 	a.lens.looked = captured
