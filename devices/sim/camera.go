@@ -122,8 +122,8 @@ type World struct {
 	light  lighting
 }
 
-// fovX is the horizontal field of view of the simulated head camera: 64 degrees.
-const fovX = 64 * 3.14159265358979 / 180
+// FOV is the horizontal field of view of the simulated head camera in radians: 64 degrees.
+const FOV = 64 * 3.14159265358979 / 180
 
 // NewWorld builds the plant; it takes about a second, for the light is baked.
 func NewWorld(o Options) (*World, error) {
@@ -150,7 +150,7 @@ func NewWorld(o Options) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
-	cam := camera.FromFOV(o.Width, o.Height, fovX)
+	cam := camera.FromFOV(o.Width, o.Height, FOV)
 	cam.Readout = o.Readout
 	noise := max(0, cmp.Or(o.Noise, 1)) * light.noise
 	return &World{o: o, cam: cam, plant: p, head: newHead(o.Motion, o.Seed, o.Path), render: newRenderer(cam), lens: newLens(cam, o.Seed+o.Path<<32, noise), light: light}, nil
@@ -187,7 +187,7 @@ func (w *World) scene(frame int) {
 	w.render.draw(&w.plant.static, pose)
 	w.render.draw(w.plant.needles(func(tag string) float64 { return gaugeValue(tag, t) }), pose)
 	if w.o.Readout != 0 {
-		w.lens.roll(w.render, pose, func(y float64) geom.Pose { return w.PoseAt(frame, y) })
+		w.lens.roll(w.render, pose, func(y float64) geom.Pose { return w.poseAt(frame, y) })
 	}
 }
 
@@ -209,7 +209,7 @@ func (w *World) Surface(frame int, px geom.Vec2) (geom.Vec3, bool) {
 		return geom.Vec3{}, false
 	}
 	n := w.cam.Normalize(px)
-	return w.PoseAt(frame, px[1]).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z}), true
+	return w.poseAt(frame, px[1]).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z}), true
 }
 
 // Source plays a World as a camera, in real time. It has the shape of media.Source.

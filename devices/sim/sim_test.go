@@ -190,3 +190,45 @@ func BenchmarkNewWorld(b *testing.B) {
 		world(b, Options{Seed: 1})
 	}
 }
+
+// A rolling shutter reads every row at its own time: a camera that is twelve times as fast sees the rows at a twelfth of the
+// picture's height five of its frames before and after the middle one.
+func TestRollingShutter(t *testing.T) {
+	o := Options{Seed: 4, Motion: Turns, FPS: 20, NoBlur: true, Noise: -1}
+	fast := o
+	o.Readout, fast.FPS = 0.05, 240
+	rolling, err := NewWorld(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	global, err := NewWorld(fast)
+	if err != nil {
+		t.Fatal(err)
+	}
+	frame := 0 // in which the head turns fastest
+	for f, most := 1, 0.0; f < 200; f++ {
+		if w := geom.TwistBetween(rolling.PoseCW(f-1), rolling.PoseCW(f+1)).Turn.Norm(); w > most {
+			frame, most = f, w
+		}
+	}
+	picture := rolling.Picture(frame)
+	for row, at := range map[int]int{40: 12*frame - 5, 240: 12 * frame, 439: 12*frame + 5} {
+		off := func(frame int) (sum float64) {
+			other := global.Picture(frame)
+			for x := 200; x < 440; x++ { // what the middle row's view has as well
+				sum += math.Abs(float64(picture.Y[row*picture.YStride+x]) - float64(other.Y[row*other.YStride+x]))
+			}
+			return sum / 240
+		}
+		right := off(at)
+		t.Logf("row %d: %.1f grey levels from its own time, %.1f and %.1f beside it", row, right, off(at-2), off(at+2))
+		if right > 6 || 1.5*right > math.Min(off(at-2), off(at+2)) {
+			t.Errorf("row %d is not of frame %d", row, at)
+		}
+	}
+	px := geom.Vec2{320, 30}
+	p, ok := rolling.Surface(frame, px)
+	if back, _, front := rolling.Project(frame, p); !ok || !front || back.Sub(px).Norm() > 0.5 {
+		t.Errorf("pixel %v sees what is at %v", px, back)
+	}
+}

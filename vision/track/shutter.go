@@ -71,11 +71,30 @@ func (t *Tracker) takeFlow(f *frame, from []geom.Vec2) {
 	if known && t.last.moving {
 		change = f.between.Sub(t.last.between).Scale(0.5)
 	}
+	if known && !t.last.moving {
+		t.beganMoving(t.last, f.between)
+	}
 	f.moving, f.flow = known, f.between.Add(change)
 	for i, ft := range f.features {
 		s := t.sight(ft.px, v[i].Add(change.At(at[i])))
 		f.features[i].n, f.features[i].roll = s.n, s.roll
 	}
+}
+
+// beganMoving gives a frame whose own motion is not known, the first one, that of the next.
+func (t *Tracker) beganMoving(f *frame, flow geom.Affine) {
+	f.flow = flow
+	for i := range f.features {
+		ft := &f.features[i]
+		s := t.sight(ft.px, flow.At(t.cam.Normalize(ft.px)))
+		ft.n, ft.roll = s.n, s.roll
+	}
+	f.twist = turning(flow)
+}
+
+// turning is the turn of the camera that makes the picture move so.
+func turning(flow geom.Affine) geom.Twist {
+	return geom.Twist{Turn: geom.Vec3{-flow[1][0], flow[0][0], (flow[1][1] - flow[0][2]) / 2}}
 }
 
 // fitAffine fits a flow to velocities v at places at, twice: the second time without what is far off.
@@ -112,8 +131,7 @@ func fitAffine(at, v []geom.Vec2) (flow geom.Affine, ok bool) {
 func (t *Tracker) takeTwist(f *frame) {
 	last := t.last
 	if last == nil || !last.tracked || last.world != f.world {
-		w := f.flow
-		f.twist = geom.Twist{Turn: geom.Vec3{-w[1][0], w[0][0], (w[1][1] - w[0][2]) / 2}}
+		f.twist = turning(f.flow)
 		return
 	}
 	f.step = geom.TwistBetween(last.scaledTo(f.unit), f.poseCW).Scale(1e6 / float64(f.captured-last.captured))

@@ -101,7 +101,7 @@ type feature struct {
 }
 
 // frame is a picture and what was seen in it. Once it is in the history, only poseCW, unit and world
-// are written, with what is in that unit, when the map moves, and features when the readout is found.
+// are written, with what is in that unit, when the map moves, and features where the readout or their motion is found.
 type frame struct {
 	captured int64
 	grey     *image.Gray

@@ -160,7 +160,7 @@ func (t *truth) frame(w *sim.World, i int, captured int64) {
 	fmt.Fprint(t.file, captured)
 	for _, mark := range t.marks {
 		for _, p := range mark {
-			px, _ := w.Camera().Project(w.PoseCW(i).Apply(p.P))
+			px, _, _ := w.Project(i, p.P)
 			fmt.Fprintf(t.file, " %.2f %.2f", px[0], px[1])
 		}
 	}

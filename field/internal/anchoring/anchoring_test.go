@@ -81,7 +81,7 @@ func (r *rig) mark(frame int, px geom.Vec2) {
 
 // pixelOf is where a frame sees a world point.
 func (r *rig) pixelOf(frame int, p geom.Vec3) geom.Vec2 {
-	px, ok := r.world.Camera().Project(r.world.PoseCW(frame).Apply(p))
+	px, _, ok := r.world.Project(frame, p)
 	if !ok || !r.world.Camera().Contains(px, 0) {
 		r.t.Fatalf("point %v is not in view", p)
 	}
@@ -93,7 +93,7 @@ func (r *rig) pixelOf(frame int, p geom.Vec3) geom.Vec2 {
 func (r *rig) errors(frame int, e vision.Estimate) (px []float64, inView int) {
 	cam := r.world.Camera()
 	for _, p := range r.Placements() {
-		want, front := cam.Project(r.world.PoseCW(frame).Apply(r.truth[p.ID]))
+		want, _, front := r.world.Project(frame, r.truth[p.ID])
 		if !front || !cam.Contains(want, 8) {
 			continue
 		}

@@ -36,7 +36,7 @@ func TestLongStrokeIsDraped(t *testing.T) {
 		if !ok {
 			t.Fatal("no surface under the stroke")
 		}
-		want, _ := r.world.Camera().Project(r.world.PoseCW(105).Apply(truth))
+		want, _, _ := r.world.Project(105, truth)
 		got, _ := r.world.Camera().Project(e.PoseCW.Apply(p.Points[i].P))
 		d := got.Sub(want).Norm()
 		worst, sum = math.Max(worst, d), sum+d
@@ -71,7 +71,7 @@ func TestFrozenFrameCanBeDrawnOn(t *testing.T) {
 		}
 		if p := r.Placements()[0]; p.State == track.Placed {
 			truth, _ := r.world.Surface(50, spot)
-			want, _ := cam.Project(r.world.PoseCW(f).Apply(truth))
+			want, _, _ := r.world.Project(f, truth)
 			if d := Project(p, 0, e, cam).Px.Sub(want).Norm(); d > 4 {
 				t.Errorf("frame %d: %.1f px off", f, d)
 			}

@@ -173,7 +173,7 @@ func (l lines) errors(t *testing.T, o sim.Options, marked map[string]geom.Vec2) 
 	for _, f := range l.frames {
 		for _, m := range f.Marks {
 			p, ok := truth[m.ID]
-			if px, front := w.Camera().Project(w.PoseCW(f.Frame).Apply(p)); ok && front && m.State == "shown" {
+			if px, _, front := w.Project(f.Frame, p); ok && front && m.State == "shown" {
 				out[m.ID] = append(out[m.ID], miss{px.Sub(geom.Vec2{m.U, m.V}).Norm(), m.Sigma})
 			}
 		}

@@ -29,18 +29,19 @@ import (
 
 // Config is the command line.
 type Config struct {
-	Sequence   string  `required:"" type:"existingdir" help:"Sequence folder: rgb/NNNNN.png|jpg from 00000, camera.txt."`
-	Anchors    string  `type:"existingfile" help:"Rows frame,u,v: marks to place."`
-	Delay      int     `help:"Tell each anchor so many frames after its frame."`
-	Marks      string  `help:"Write frame,anchor,u,v,state,sigma_px,reason here."`
-	Trajectory string  `help:"Write index tx ty tz qx qy qz qw (camera-to-world) here."`
-	FOV        float64 `name:"fov" placeholder:"DEGREES" help:"Guess the lens by its horizontal field of view instead of reading it from camera.txt; it is found on the way."`
-	MapIn      string  `type:"existingfile" help:"Begin with the maps and the marks of this file."`
-	MapOut     string  `help:"Write the maps and the marks to this file at the end."`
-	NoMarkers  bool    `help:"Do not read ArUco markers."`
-	Sync       bool    `help:"Map in step with the frames, so that a run repeats exactly."`
-	FPS        float64 `default:"30" help:"Frames per second of the sequence."`
-	Verbose    bool    `short:"v" help:"Say what the tracker does."`
+	Sequence    string  `required:"" type:"existingdir" help:"Sequence folder: rgb/NNNNN.png|jpg from 00000, camera.txt."`
+	Anchors     string  `type:"existingfile" help:"Rows frame,u,v: marks to place."`
+	Delay       int     `help:"Tell each anchor so many frames after its frame."`
+	Marks       string  `help:"Write frame,anchor,u,v,state,sigma_px,reason here."`
+	Trajectory  string  `help:"Write index tx ty tz qx qy qz qw (camera-to-world) here."`
+	FOV         float64 `name:"fov" placeholder:"DEGREES" help:"Guess the lens by its horizontal field of view instead of reading it from camera.txt; it is found on the way."`
+	FindReadout bool    `help:"Do not take from camera.txt how long reading a picture takes; it is found on the way."`
+	MapIn       string  `type:"existingfile" help:"Begin with the maps and the marks of this file."`
+	MapOut      string  `help:"Write the maps and the marks to this file at the end."`
+	NoMarkers   bool    `help:"Do not read ArUco markers."`
+	Sync        bool    `help:"Map in step with the frames, so that a run repeats exactly."`
+	FPS         float64 `default:"30" help:"Frames per second of the sequence."`
+	Verbose     bool    `short:"v" help:"Say what the tracker does."`
 }
 
 type anchorRow struct {
@@ -70,6 +71,9 @@ func Run(cfg Config) (err error) {
 	}
 	if cfg.FOV != 0 {
 		cam = camera.FromFOV(cam.Width, cam.Height, cfg.FOV*math.Pi/180)
+	}
+	if cfg.FindReadout {
+		cam.Readout = 0
 	}
 	r := &run{cfg: cfg, marks: io.Discard, path: io.Discard, begun: -1}
 	if r.anchors, err = readAnchors(cfg.Anchors); err != nil {

@@ -70,24 +70,17 @@ func (s *simTruth) surface(frame int, px geom.Vec2) (geom.Vec3, bool) {
 
 func (s *simTruth) see(frame int, p geom.Vec3) (geom.Vec2, bool) {
 	cam := s.world.Camera()
-	return visible(cam, func(row float64) geom.Pose { return s.world.PoseAt(frame, row) }, p, func(x, y int) float64 { return s.depthOf(frame)[y*cam.Width+x] })
+	px, z, front := s.world.Project(frame, p)
+	return px, front && visible(cam, px, z, func(x, y int) float64 { return s.depthOf(frame)[y*cam.Width+x] })
 }
 
-// visible says whether a point of the world is in a picture and not hidden; poseCW is the camera's where it reads a row.
-func visible(cam camera.Model, poseCW func(row float64) geom.Pose, p geom.Vec3, depth func(x, y int) float64) (geom.Vec2, bool) {
-	px := geom.Vec2{0, float64(cam.Height-1) / 2}
-	var c geom.Vec3
-	front := true
-	for range 3 {
-		if c = poseCW(px[1]).Apply(p); front {
-			px, front = cam.Project(c)
-		}
-	}
-	if !front || !cam.Contains(px, margin) {
-		return px, false
+// visible says whether a point that a picture has at a pixel and a depth is well inside of it and not hidden.
+func visible(cam camera.Model, px geom.Vec2, z float64, depth func(x, y int) float64) bool {
+	if !cam.Contains(px, margin) {
+		return false
 	}
 	d := depth(int(px[0]+0.5), int(px[1]+0.5))
-	return px, d > 0 && math.Abs(d-c[2]) < math.Max(hidden, hidden*c[2])
+	return d > 0 && math.Abs(d-z) < math.Max(hidden, hidden*z)
 }
 
 // sequenceTruth reads a sequence's poses.txt and depth pictures.
@@ -162,5 +155,7 @@ func (t *sequenceTruth) see(frame int, p geom.Vec3) (geom.Vec2, bool) {
 	if !known {
 		return geom.Vec2{}, false
 	}
-	return visible(t.cam, func(float64) geom.Pose { return pose }, p, func(x, y int) float64 { return t.z(frame, x, y) })
+	c := pose.Apply(p)
+	px, front := t.cam.Project(c)
+	return px, front && visible(t.cam, px, c[2], func(x, y int) float64 { return t.z(frame, x, y) })
 }

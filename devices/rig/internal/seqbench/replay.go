@@ -51,6 +51,9 @@ func (b *bench) replay(ctx context.Context, s *sequence, row Row, anchors []anch
 	if row.FOV != 0 {
 		args = append(args, "--fov", fmt.Sprint(row.FOV))
 	}
+	if row.Readout {
+		args = append(args, "--find-readout")
+	}
 	args = append(args, more...)
 	var stdout, stderr bytes.Buffer
 	cmd := exec.CommandContext(ctx, b.cfg.Replay, args...)

@@ -21,6 +21,8 @@ type Row struct {
 	Delay int
 	// FOV is the horizontal field of view in degrees that the lens is guessed to have; 0: it is known.
 	FOV float64
+	// Readout says that how long the camera takes to read a picture is to be found, and not told.
+	Readout bool
 	// Before is the visit of the day before, of as many frames: its maps and marks are saved, and this
 	// sequence begins with them and gets no mark of its own. Every mark counts from the first frame on.
 	Before string
@@ -62,6 +64,7 @@ func rows(data string, hour time.Duration) []Row {
 		return r
 	}
 	late := func(r *Row) { r.Delay = 12 }
+	found := func(r *Row) { r.Readout = true }
 	atOnce := func(r *Row) { r.First, r.Every = 0, 600 }
 	return []Row{
 		{Name: "desk", Source: data + "/desk", FPS: 30, Per: 8, Seed: 1},
@@ -72,6 +75,9 @@ func rows(data string, hour time.Duration) []Row {
 		plant("walking", "seed=2&motion=walk", nil),
 		plant("walking, 12 late", "seed=2&motion=walk", late),
 		plant("walking, lens guessed", "seed=2&motion=walk", func(r *Row) { r.FOV = 72 }), // it has 64
+		plant("walking, rolling", "seed=18&motion=walk&readout=28", found), // of 33 ms, as a phone's or a webcam's
+		plant("turns, rolling", "seed=19&motion=turns&readout=28", found),
+		plant("tour, rolling", "seed=20&motion=tour&readout=28", found),
 		plant("tour", "seed=3&motion=tour", func(r *Row) { r.Frames = 1500 }),
 		plant("fast turns", "seed=4&motion=turns", nil),
 		plant("faster turns", "seed=3&motion=turns", nil),
