@@ -3,6 +3,7 @@ package mapping
 import (
 	"cmp"
 	"maps"
+	"math"
 	"slices"
 
 	"sightline/vision/geom"
@@ -16,49 +17,46 @@ import (
 const (
 	lensFrames = 30
 	lensPoints = 1000
-	lensViews  = 3 // of a point, at least
-	zoomMost   = 2 // more at once is an adjustment that has gone astray
+	lensViews  = 3   // of a point, at least
+	zoomMost   = 2   // more at once is an adjustment that has gone astray
+	readMost   = 0.1 // s, likewise
 )
 
-// Zoom finds out from all that a map has seen by what the focal length is to be multiplied that it was made with, and the
-// standard deviation of that as a share of it; false where the map does not show it. focal is in pixels. It takes about
-// a tenth of a second; any goroutine may call it.
-func (s *Snapshot) Zoom(focal float64) (zoom, sigma float64, ok bool) {
-	b := s.sample(focal, false)
-	if b == nil {
-		return 0, 0, false
-	}
-	b.FreeZoom = true
-	sigma, ok = settle(b)
-	return b.Zoom, sigma, ok && sigma < 1 && b.Zoom > 1/zoomMost && b.Zoom < zoomMost
+// Lens is what a map shows of the lens it was made with: each with its standard deviation, what the noise of the measurements
+// makes of it.
+type Lens struct {
+	// Zoom is by what the focal length is to be multiplied, and ZoomSigma a share of it.
+	Zoom, ZoomSigma float64
+	// Readout is how many seconds longer reading a picture takes.
+	Readout, ReadoutSigma float64
 }
 
-// Shutter finds out in the same way by how many seconds longer it takes to read a picture than the map was made for, and the
-// standard deviation of that; false where the map does not show it. It takes about a tenth of a second; any goroutine
-// may call it.
-func (s *Snapshot) Shutter(focal float64) (more, sigma float64, ok bool) {
-	b := s.sample(focal, true)
+// Lens finds out about the lens from all that a map has seen; false where the map does not show it. focal is in pixels. It
+// takes about a tenth of a second; any goroutine may call it.
+func (s *Snapshot) Lens(focal float64) (Lens, bool) {
+	b := s.sample(focal)
 	if b == nil {
-		return 0, 0, false
+		return Lens{}, false
 	}
-	b.FreeReadout = true
-	sigma, ok = settle(b)
-	return b.Readout, sigma, ok
+	b.FreeZoom, b.FreeReadout = true, true // a wrong one of them would be taken for the other
+	b.Run(20)
+	b.Obs = slices.DeleteFunc(b.Obs, func(o solve.BundleObs) bool { return b.ResidualPx(o) > maxReprojection })
+	b.Run(20)
+	sigmas, ok := b.Sigmas()
+	if !ok || !(sigmas[0] < 1) || b.Zoom < 1/zoomMost || b.Zoom > zoomMost || math.Abs(b.Readout) > readMost {
+		return Lens{}, false
+	}
+	return Lens{Zoom: b.Zoom, ZoomSigma: sigmas[0], Readout: b.Readout, ReadoutSigma: sigmas[1]}, true
 }
 
-// sample is a part of the map to find out something about the lens from; nil where there is too little.
-func (s *Snapshot) sample(focal float64, all bool) *solve.Bundle {
-	frames := thin(s.Keyframes, lensFrames)
-	if all {
-		whole := make([]*Keyframe, len(frames))
-		for i, k := range frames {
-			whole[i] = k.with(k.Doubted...)
-		}
-		frames = whole
-	}
+// sample is a part of the map to find out something about the lens from; nil where there is too little. What did not fit with
+// the lens as it was taken to be is in it as well.
+func (s *Snapshot) sample(focal float64) *solve.Bundle {
+	frames := slices.Clone(thin(s.Keyframes, lensFrames))
 	views := map[FeatureID]int{}
-	for _, k := range frames {
-		for _, o := range k.Seen {
+	for i, k := range frames {
+		frames[i] = k.with(k.Doubted...)
+		for _, o := range frames[i].Seen {
 			if _, has := s.Landmarks[o.ID]; has {
 				views[o.ID]++
 			}
@@ -74,14 +72,6 @@ func (s *Snapshot) sample(focal float64, all bool) *solve.Bundle {
 		index[id], points[i] = i, s.Landmarks[id].P
 	}
 	return bundle(frames, index, points, focal)
-}
-
-// settle adjusts, leaves out what does not fit, adjusts again, and says how sure what is free is.
-func settle(b *solve.Bundle) (sigma float64, ok bool) {
-	b.Run(20)
-	b.Obs = slices.DeleteFunc(b.Obs, func(o solve.BundleObs) bool { return b.ResidualPx(o) > maxReprojection })
-	b.Run(20)
-	return b.Sigma()
 }
 
 // Zoom makes the maps what they are for a focal length that is so many times focal, which they were made with, in pixels:

@@ -3,6 +3,7 @@ package mapping
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"sightline/vision/geom"
@@ -33,19 +34,30 @@ func seen(zoom float64) (frames []Keyframe, points []SavedLandmark) {
 	return frames, points
 }
 
-func TestZoomIsFoundAndTaken(t *testing.T) {
-	const zoom = 1.07
+func TestLensIsFoundAndZoomTaken(t *testing.T) {
+	const zoom, readout = 1.07, 0.02
 	frames, points := seen(zoom)
 	s := &Snapshot{Landmarks: map[FeatureID]Landmark{}}
-	for i := range frames {
-		s.Keyframes = append(s.Keyframes, &frames[i])
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, k := range frames { // as a rolling shutter that moves has it
+		velocity := geom.Vec2{rng.NormFloat64(), 0.5 * rng.NormFloat64()}
+		k.Seen = slices.Clone(k.Seen)
+		for i := range k.Seen {
+			o := &k.Seen[i]
+			o.Roll = velocity.Scale(o.N[1])
+			o.N = o.N.Add(o.Roll.Scale(readout))
+		}
+		s.Keyframes = append(s.Keyframes, &k)
 	}
 	for _, l := range points {
 		s.Landmarks[l.ID] = l.Landmark
 	}
-	got, sigma, ok := s.Zoom(600 / zoom)
-	if !ok || math.Abs(math.Log(got/zoom)) > 4*sigma || sigma > 0.02 {
-		t.Fatalf("zoom %.4f ± %.4f, %v; want %.2f", got, sigma, ok, zoom)
+	got, ok := s.Lens(600 / zoom)
+	if !ok || math.Abs(math.Log(got.Zoom/zoom)) > 4*got.ZoomSigma || got.ZoomSigma > 0.02 {
+		t.Fatalf("%+v, %v; want a zoom of %.2f", got, ok, zoom)
+	}
+	if math.Abs(got.Readout-readout) > 4*got.ReadoutSigma || got.ReadoutSigma > 0.002 {
+		t.Fatalf("%+v; want a readout of %.3f s", got, readout)
 	}
 
 	// A map that was made with the wrong focal length, deeper than it is, becomes the true one, of the same size.
@@ -75,16 +87,16 @@ func TestZoomIsFoundAndTaken(t *testing.T) {
 	}
 }
 
-func TestZoomRefusesWhatDoesNotShowIt(t *testing.T) {
+func TestLensRefusesWhatDoesNotShowIt(t *testing.T) {
 	frames, points := seen(1)
 	s := &Snapshot{Keyframes: []*Keyframe{&frames[0], &frames[1], &frames[2]}, Landmarks: map[FeatureID]Landmark{}}
 	for _, l := range points[:30] {
 		s.Landmarks[l.ID] = l.Landmark
 	}
-	if zoom, sigma, ok := s.Zoom(600); ok {
-		t.Errorf("thirty points give %.3f ± %.3f", zoom, sigma)
+	if lens, ok := s.Lens(600); ok {
+		t.Errorf("thirty points give %+v", lens)
 	}
-	if _, _, ok := (&Snapshot{}).Zoom(600); ok {
+	if _, ok := (&Snapshot{}).Lens(600); ok {
 		t.Error("an empty map gives a focal length")
 	}
 }

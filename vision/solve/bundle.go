@@ -19,7 +19,7 @@ type Bundle struct {
 	Zoom     float64
 	FreeZoom bool
 	// Readout is how many seconds longer reading a picture takes than the observations were corrected for, where FreeReadout
-	// lets it be found with everything else. One of the two can be free.
+	// lets it be found with everything else.
 	Readout     float64
 	FreeReadout bool
 	// HuberPx is the residual in pixels past which influence stops growing.
@@ -41,7 +41,7 @@ func (o *BundleObs) at(readout float64) geom.Vec2 { return o.N.Sub(o.Roll.Scale(
 type block struct {
 	a  [2][6]float64
 	b  [2]geom.Vec3
-	f  geom.Vec2 // by what is free: the logarithm of Zoom, or Readout
+	f  [2]geom.Vec2 // by what is free: the logarithm of Zoom, Readout
 	r  geom.Vec2
 	w  float64
 	ok bool
@@ -89,15 +89,23 @@ type state struct {
 
 func (p *Bundle) state() state { return state{p.Poses, p.Points, p.Zoom, p.Readout} }
 
-// free says whether one number is to be found beside poses and points.
-func (p *Bundle) free() bool { return p.FreeZoom || p.FreeReadout }
+// free is how many numbers are to be found beside poses and points.
+func (p *Bundle) free() (n int) {
+	if p.FreeZoom {
+		n++
+	}
+	if p.FreeReadout {
+		n++
+	}
+	return n
+}
 
 // work is the memory of one Run.
 type work struct {
 	slot    []int // numbers of the free cameras; fixed ones have -1
 	byPoint [][]int
 	blocks  []block
-	s, rhs  []float64 // the camera system, 6 rows a free camera, and one for what is free at the end
+	s, rhs  []float64 // the camera system, 6 rows a free camera, and one for each number that is free at the end
 	elim    []pointPart
 	room    []poseCross
 }
@@ -113,10 +121,7 @@ func (p *Bundle) begin() *work {
 			free++
 		}
 	}
-	n := 6 * free
-	if p.free() {
-		n++
-	}
+	n := 6*free + p.free()
 	w.s, w.rhs = make([]float64, n*n), make([]float64, n)
 	return w
 }
@@ -159,8 +164,8 @@ func (p *Bundle) linearize(w *work) {
 		}
 		z := n.Scale(p.Zoom * p.Focal)
 		bl.r = z.Sub(o.at(p.Readout).Scale(p.Focal))
-		if bl.f = z; p.FreeReadout {
-			bl.f = o.Roll.Scale(p.Focal)
+		if bl.f[0] = z; p.FreeReadout {
+			bl.f[p.free()-1] = o.Roll.Scale(p.Focal)
 		}
 		bl.w = huber(bl.r.Norm(), p.HuberPx)
 		if w.slot[o.Pose] >= 0 {
@@ -189,11 +194,12 @@ func (p *Bundle) step(w *work, lambda float64) (state, bool) {
 		points[k] = points[k].Sub(w.elim[k].back(rhs, p.free()))
 	}
 	moved := state{poses, points, p.Zoom, p.Readout}
-	switch {
-	case p.FreeZoom:
-		moved.zoom *= math.Exp(-rhs[len(rhs)-1])
-	case p.FreeReadout:
-		moved.readout -= rhs[len(rhs)-1]
+	d := rhs[len(rhs)-p.free():]
+	if p.FreeZoom {
+		moved.zoom *= math.Exp(-d[0])
+	}
+	if p.FreeReadout {
+		moved.readout -= d[len(d)-1]
 	}
 	return moved, true
 }
@@ -208,8 +214,8 @@ func (p *Bundle) normal(w *work, lambda float64) {
 		if k := w.slot[o.Pose]; k >= 0 && bl.ok {
 			addPose(s, rhs, n, k, bl)
 		}
-		if p.free() && bl.ok {
-			addFree(s[(n-1)*n:], rhs, w.slot[o.Pose], bl)
+		if bl.ok {
+			addFree(s, rhs, n-p.free(), w.slot[o.Pose], bl)
 		}
 	}
 	for i := range n {
@@ -220,26 +226,29 @@ func (p *Bundle) normal(w *work, lambda float64) {
 	for k := range p.Points {
 		w.eliminate(p, k, lambda)
 		w.elim[k].reduce(s, rhs, n)
-		if p.free() {
-			w.elim[k].reduceFree(s[(n-1)*n:], rhs)
-		}
+		w.elim[k].reduceFree(s, rhs, n-p.free())
 	}
 }
 
-// Sigma is the standard deviation after Run of what is free: of Zoom as a share of it, or of Readout. It is what the noise of
-// the measurements makes of it, where they show it at all. False where they do not.
-func (p *Bundle) Sigma() (sigma float64, ok bool) {
+// Sigmas are the standard deviations after Run of what is free: of Zoom as a share of it, then of Readout. They are what the noise
+// of the measurements makes of them, where these show them at all. False where they do not.
+func (p *Bundle) Sigmas() (sigmas []float64, ok bool) {
 	w := p.begin()
 	p.linearize(w)
 	p.normal(w, 1e-9) // a little, for the scale that nothing holds
 	n := len(w.rhs)
-	clear(w.rhs)
-	w.rhs[n-1] = 1
 	freedom := 2*len(p.Obs) - 3*len(p.Points) - n
-	if freedom <= 0 || !geom.SolveSPD(w.s, w.rhs) {
-		return 0, false
+	s := make([]float64, len(w.s))
+	for i := n - p.free(); i < n; i++ {
+		copy(s, w.s)
+		clear(w.rhs)
+		w.rhs[i] = 1
+		if freedom <= 0 || !geom.SolveSPD(s, w.rhs) {
+			return nil, false
+		}
+		sigmas = append(sigmas, math.Sqrt(w.rhs[i]*p.cost(p.state())/float64(freedom)))
 	}
-	return math.Sqrt(w.rhs[n-1] * p.cost(p.state()) / float64(freedom)), true
+	return sigmas, true
 }
 
 // addPose adds what an observation says of its camera; only the lower triangle of s is written.
@@ -257,16 +266,20 @@ func addPose(s, rhs []float64, n, k int, bl *block) {
 	}
 }
 
-// addFree adds what an observation says of what is free, to its row; slot is the camera's, or -1.
-func addFree(row, rhs []float64, slot int, bl *block) {
-	z := len(rhs) - 1
-	for m := range 2 {
-		wz := bl.w * bl.f[m]
-		rhs[z] += wz * bl.r[m]
-		row[z] += wz * bl.f[m]
-		for i := range 6 {
-			if slot >= 0 {
-				row[6*slot+i] += wz * bl.a[m][i]
+// addFree adds what an observation says of what is free, to the rows from first on; slot is the camera's, or -1.
+func addFree(s, rhs []float64, first, slot int, bl *block) {
+	for z := first; z < len(rhs); z++ {
+		row := s[z*len(rhs):]
+		for m := range 2 {
+			wf := bl.w * bl.f[z-first][m]
+			rhs[z] += wf * bl.r[m]
+			for y := first; y <= z; y++ {
+				row[y] += wf * bl.f[y-first][m]
+			}
+			for i := range 6 {
+				if slot >= 0 {
+					row[6*slot+i] += wf * bl.a[m][i]
+				}
 			}
 		}
 	}
@@ -276,7 +289,7 @@ func addFree(row, rhs []float64, slot int, bl *block) {
 type pointPart struct {
 	inv geom.Mat3
 	g   geom.Vec3
-	f   geom.Vec3 // couples what is free with the point
+	f   [2]geom.Vec3 // couples what is free with the point
 	w   []poseCross
 	ok  bool
 }
@@ -304,8 +317,8 @@ func (w *work) eliminate(p *Bundle, point int, lambda float64) {
 			xx, xy, xz = xx+x*b[0], xy+x*b[1], xz+x*b[2]
 			yy, yz, zz = yy+y*b[1], yz+y*b[2], zz+z*b[2]
 			part.g[0], part.g[1], part.g[2] = part.g[0]+x*bl.r[m], part.g[1]+y*bl.r[m], part.g[2]+z*bl.r[m]
-			if p.free() {
-				part.f = part.f.Add(b.Scale(bl.w * bl.f[m]))
+			for i := range p.free() {
+				part.f[i] = part.f[i].Add(b.Scale(bl.w * bl.f[i][m]))
 			}
 		}
 		if k := w.slot[p.Obs[i].Pose]; k >= 0 {
@@ -355,31 +368,35 @@ func (part *pointPart) reduce(s, rhs []float64, n int) {
 	}
 }
 
-// reduceFree is reduce for the row of what is free, the last.
-func (part *pointPart) reduceFree(row, rhs []float64) {
+// reduceFree is reduce for the rows of what is free, from first on.
+func (part *pointPart) reduceFree(s, rhs []float64, first int) {
 	if !part.ok {
 		return
 	}
-	z, v := len(rhs)-1, part.inv.MulVec(part.f)
-	rhs[z] -= v.Dot(part.g)
-	row[z] -= v.Dot(part.f)
-	for i := range part.w {
-		b := &part.w[i]
-		for c := range 6 {
-			row[6*b.slot+c] -= v.Dot(b.m[c])
+	for z := first; z < len(rhs); z++ {
+		row, v := s[z*len(rhs):], part.inv.MulVec(part.f[z-first])
+		rhs[z] -= v.Dot(part.g)
+		for y := first; y <= z; y++ {
+			row[y] -= v.Dot(part.f[y-first])
+		}
+		for i := range part.w {
+			b := &part.w[i]
+			for c := range 6 {
+				row[6*b.slot+c] -= v.Dot(b.m[c])
+			}
 		}
 	}
 }
 
-// back returns the point's own step, given the cameras' and, where there is something free, that one's: V⁻¹·(g - Wᵀ·d).
-func (part *pointPart) back(d []float64, free bool) geom.Vec3 {
+// back returns the point's own step, given the cameras' and, of the last so many, that of what is free: V⁻¹·(g - Wᵀ·d).
+func (part *pointPart) back(d []float64, free int) geom.Vec3 {
 	if !part.ok {
 		return geom.Vec3{}
 	}
 	x, y, z := part.g[0], part.g[1], part.g[2]
-	if free {
-		k := d[len(d)-1]
-		x, y, z = x-part.f[0]*k, y-part.f[1]*k, z-part.f[2]*k
+	for i, k := range d[len(d)-free:] {
+		f := &part.f[i]
+		x, y, z = x-f[0]*k, y-f[1]*k, z-f[2]*k
 	}
 	for i := range part.w {
 		a := &part.w[i]

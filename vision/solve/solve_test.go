@@ -209,61 +209,59 @@ func TestBundleRecovers(t *testing.T) {
 	}
 }
 
-// The focal length is found with everything else where the cameras go round the scene, and is off by as much as is said.
-func TestBundleFindsTheFocalLength(t *testing.T) {
-	const truth = 1.08 // of the guess
-	testFree(t, 0.05, func(b *Bundle, _ *rand.Rand) {
-		b.FreeZoom = true
-		for i := range b.Obs {
-			b.Obs[i].N = b.Obs[i].N.Scale(truth)
-		}
-	}, func(b *Bundle) float64 { return math.Log(b.Zoom / truth) })
-}
-
-// So is the time that reading a picture takes, where the pictures move in different ways.
-func TestBundleFindsTheReadout(t *testing.T) {
-	const truth = 0.025 // s
-	testFree(t, 0.002, func(b *Bundle, rng *rand.Rand) {
-		b.FreeReadout = true
-		velocity := make([]geom.Vec2, len(b.Poses)) // of the picture, in normalized coordinates each second
-		for i := range velocity {
-			velocity[i] = geom.Vec2{rng.NormFloat64(), 0.5 * rng.NormFloat64()}
-		}
-		for i := range b.Obs {
-			o := &b.Obs[i]
-			o.Roll = velocity[o.Pose].Scale(o.N[1]) // 0 in the middle row, ±1/2 in a picture as high as its focal length
-			o.N = o.N.Add(o.Roll.Scale(truth))
-		}
-	}, func(b *Bundle) float64 { return b.Readout - truth })
-}
-
-// testFree lets what is free be found in many worlds: it is to be off by as much as is said, and that to be at most most.
-func testFree(t *testing.T, most float64, change func(*Bundle, *rand.Rand), off func(*Bundle) float64) {
-	runs, sum, within := 60, 0.0, 0
-	for seed := range runs {
-		w := newWorld(0, 80, uint64(seed))
-		for i := range 10 {
-			a := 0.6 * (float64(i)/9 - 0.5)
-			r := geom.ExpSO3(geom.Vec3{0.3 * math.Sin(9*a), a, 0.2 * a})
-			w.poses = append(w.poses, geom.Pose{R: r, T: r.MulVec(geom.Vec3{3 * math.Sin(a), 0.2 * math.Sin(5*a), 3 - 3*math.Cos(a)}).Scale(-1)})
-		}
-		b := w.shaken(1)
-		change(b, rand.New(rand.NewPCG(uint64(seed), 9)))
-		b.Poses[0] = w.poses[0]
-		b.Run(30)
-		sigma, ok := b.Sigma()
-		if !ok || sigma > most {
-			t.Fatalf("run %d: sigma %g, %v", seed, sigma, ok)
-		}
-		e := off(b)
-		sum += e * e / (sigma * sigma)
-		if math.Abs(e) < 1.96*sigma {
-			within++
-		}
-	}
-	r := math.Sqrt(sum / float64(runs))
-	t.Logf("errors are %.2f of what is claimed, %d of %d within 95 %%", r, within, runs)
-	if r > 1.3 || r < 0.75 {
-		t.Errorf("errors are %.2f of what is claimed", r)
+// The focal length is found with everything else where the cameras go round the scene, the time that reading a picture takes where
+// the pictures move in different ways, and both at once; and each is off by as much as is said.
+func TestBundleFindsWhatIsFree(t *testing.T) {
+	const zoom, readout = 1.08, 0.025 // of the guess; s
+	for name, free := range map[string][2]bool{"focal length": {true, false}, "readout": {false, true}, "both": {true, true}} {
+		t.Run(name, func(t *testing.T) {
+			const runs = 60
+			var sum [2]float64
+			for seed := range runs {
+				w := newWorld(0, 80, uint64(seed))
+				rng := rand.New(rand.NewPCG(uint64(seed), 9))
+				var velocity []geom.Vec2 // of the picture, in normalized coordinates each second
+				for i := range 10 {
+					a := 0.6 * (float64(i)/9 - 0.5)
+					r := geom.ExpSO3(geom.Vec3{0.3 * math.Sin(9*a), a, 0.2 * a})
+					w.poses = append(w.poses, geom.Pose{R: r, T: r.MulVec(geom.Vec3{3 * math.Sin(a), 0.2 * math.Sin(5*a), 3 - 3*math.Cos(a)}).Scale(-1)})
+					velocity = append(velocity, geom.Vec2{rng.NormFloat64(), 0.5 * rng.NormFloat64()})
+				}
+				b := w.shaken(1)
+				b.Poses[0], b.FreeZoom, b.FreeReadout = w.poses[0], free[0], free[1]
+				for i := range b.Obs {
+					o := &b.Obs[i]
+					if free[1] {
+						o.Roll = velocity[o.Pose].Scale(o.N[1]) // 0 in the middle row, ±1/2 in a picture as high as its focal length
+						o.N = o.N.Add(o.Roll.Scale(readout))
+					}
+					if free[0] {
+						o.N, o.Roll = o.N.Scale(zoom), o.Roll.Scale(zoom)
+					}
+				}
+				b.Run(30)
+				sigmas, ok := b.Sigmas()
+				if !ok {
+					t.Fatalf("run %d: nothing is known", seed)
+				}
+				for k, e := range [2]float64{math.Log(b.Zoom / zoom), b.Readout - readout} {
+					if !free[k] {
+						continue
+					}
+					if sigmas[0] > [2]float64{0.05, 0.002}[k] {
+						t.Fatalf("run %d: sigma %g", seed, sigmas[0])
+					}
+					sum[k] += e * e / (sigmas[0] * sigmas[0])
+					sigmas = sigmas[1:]
+				}
+			}
+			for k := range sum {
+				r := math.Sqrt(sum[k] / runs)
+				if free[k] && (r > 1.3 || r < 0.75) {
+					t.Errorf("errors of %s are %.2f of what is claimed", [2]string{"the focal length", "the readout"}[k], r)
+				}
+			}
+			t.Logf("errors are %.2f of what is claimed", [2]float64{math.Sqrt(sum[0] / runs), math.Sqrt(sum[1] / runs)})
+		})
 	}
 }

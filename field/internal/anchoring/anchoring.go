@@ -47,7 +47,6 @@ type Anchoring struct {
 	tags    boards
 	sizes   map[int]float64 // of markers, that were set
 	lens    lens
-	shutter shutter
 	stop    context.CancelFunc
 	ended   sync.WaitGroup
 }
@@ -60,8 +59,7 @@ func Start(cfg Config) (*Anchoring, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &Anchoring{cfg: cfg, tags: boards{opencv.Engine{}, cfg.Boards}, sizes: map[int]float64{}, lens: lens{next: make(chan func(), 1)}}
-	a.shutter.told = cfg.Camera.Readout != 0 && !cfg.Guessed
+	a := &Anchoring{cfg: cfg, tags: boards{opencv.Engine{}, cfg.Boards}, sizes: map[int]float64{}, lens: lens{then: make(chan func(), 1), told: cfg.Camera.Readout != 0 && !cfg.Guessed}}
 	a.begin()
 	return a, nil
 }

@@ -8,23 +8,43 @@ import (
 	"sightline/vision/mapping"
 )
 
-// When a guessed focal length is another.
+// When the map is asked about the lens, in µs of capture time.
 const (
-	lensEvery  = 2_000_000 // µs of capture time between two looks
-	lensFrames = 10        // key frames
-	// lensNoise is by how much the error is larger than the noise of each point by itself says: in simulated plants, with
-	// the true lens, it was up to seven times as large (0.5 % where 0.08 % were claimed), mostly less than four.
-	lensNoise = 4
-	lensSure  = 0.01 // how well it must be known, as a share
-	lensOff   = 0.01 // less is left alone: 8 % make marks 0.7 px worse, one about a tenth
+	lensEvery  = 1_000_000  // at first, and after what was found;
+	lensRarer  = 4          // later when so many times that have passed since,
+	lensRarest = 60_000_000 // and then
+	lensFrames = 8          // key frames
 )
 
-// lens is the search for the focal length of a camera that was guessed.
+// When a guessed focal length is another.
+const (
+	// zoomNoise is by how much the error is larger than the noise of each point by itself says: in simulated plants, with
+	// the true lens, it was up to seven times as large (0.5 % where 0.08 % were claimed), mostly less than four.
+	zoomNoise  = 4
+	zoomSure   = 0.01 // how well it must be known, as a share
+	zoomOff    = 0.01 // less is left alone: 8 % make marks 0.7 px worse, one about a tenth
+	zoomFrames = 10   // key frames
+)
+
+// When the readout is another. In simulated plants without a rolling shutter looks from a second on were off by up to 3 ms, and up
+// to seven times as far as the noise of each point by itself says. The first look at one that has it sees a part of it
+// only, for the map has adapted to it.
+var (
+	shutterFirst = doubt{least: 0.004, noise: 6} // and that twice; less moves the first row by a pixel at a turn of one radian a second
+	shutterMore  = doubt{least: 0.002, noise: 4} // where it is known to be there
+)
+
+// doubt is how far off, in seconds and in standard deviations, a readout must be to be another.
+type doubt struct{ least, noise float64 }
+
+// lens is the search for what is not known of the camera.
 type lens struct {
-	looked  int64 // capture time
-	busy    bool
-	next    chan func() // what is to be done with the next frame
-	changes int
+	found, next int64 // capture times: of what was found last, or of the first frame, and of the next look
+	busy        bool
+	then        chan func() // what is to be done with the next frame
+	changes     int
+	told        bool    // the readout
+	suspected   float64 // what the last look found of it that is yet to be found again, in seconds
 }
 
 // name is the run's name, with another one for what was mapped through another lens.
@@ -35,38 +55,79 @@ func (l *lens) name(life string) string {
 	return fmt.Sprintf("%s~%d", life, l.changes)
 }
 
+// due says whether to look.
+func (l *lens) due(captured int64, s *mapping.Snapshot) bool {
+	if l.found == 0 {
+		l.found = captured
+	}
+	if l.busy || captured < l.next || s == nil || len(s.Keyframes) < lensFrames {
+		return false
+	}
+	l.next = captured + min(max(lensEvery, (captured-l.found)/lensRarer), lensRarest)
+	return true
+}
+
 // Camera is the lens as it is known now; it changes with Track only: its focal length where it was guessed, its readout where
 // that was not told.
 func (a *Anchoring) Camera() camera.Model { return a.cfg.Camera }
 
-// refine looks now and then whether the map shows another readout, or another focal length, and sees all through that then.
+// refine looks now and then whether the map shows another lens, and sees all through that one then.
 func (a *Anchoring) refine(captured int64) {
 	select {
-	case do := <-a.lens.next:
+	case do := <-a.lens.then:
 		a.lens.busy = false
 		do()
 	default:
 	}
 	s := a.mapper.Snapshot()
-	switch {
-	case a.lens.busy || s == nil:
-		return
-	case a.shutter.due(captured, s):
-		a.expose(captured, s)
-		return
-	case !a.cfg.Guessed || captured-a.lens.looked < lensEvery || len(s.Keyframes) < lensFrames:
+	if a.lens.told && !a.cfg.Guessed || !a.lens.due(captured, s) {
 		return
 	}
-	a.lens.looked = captured
 	focal := a.cfg.Camera.Focal()
 	a.beside(func() func() {
-		zoom, sigma, ok := s.Zoom(focal)
-		off := math.Abs(math.Log(zoom))
-		if !ok || lensNoise*sigma > lensSure || off < max(lensOff, 2*lensNoise*sigma) {
-			return func() {}
+		l, ok := s.Lens(focal)
+		return func() {
+			switch {
+			case !ok:
+			case !a.lens.told && a.suspect(s.Readout, l):
+				a.lens.found, a.lens.next = captured, captured+lensEvery
+			case a.cfg.Guessed && len(s.Keyframes) >= zoomFrames && zoomNoise*l.ZoomSigma < zoomSure &&
+				math.Abs(math.Log(l.Zoom)) > max(zoomOff, 2*zoomNoise*l.ZoomSigma):
+				a.zoom(l.Zoom)
+				a.lens.found = captured
+			}
 		}
-		return func() { a.zoom(zoom) }
 	})
+}
+
+// suspect says whether a look at a map that was made for some readout found another one, and takes that for true; the first
+// time only when it is found again.
+func (a *Anchoring) suspect(readout float64, l mapping.Lens) bool {
+	d, before := shutterFirst, a.lens.suspected
+	if readout != 0 {
+		d = shutterMore
+	}
+	if math.Abs(l.Readout) < math.Max(d.least, d.noise*l.ReadoutSigma) {
+		a.lens.suspected = 0
+		return false
+	}
+	if a.lens.suspected = l.Readout; readout != 0 || before*l.Readout > 0 {
+		a.setReadout(readout + l.Readout)
+	}
+	return true
+}
+
+// setReadout goes on with another time that reading a picture takes, in seconds.
+func (a *Anchoring) setReadout(seconds float64) {
+	mapper := a.mapper
+	set := func() { mapper.SetReadout(seconds) }
+	if a.cfg.Sync {
+		set()
+	} else if !mapper.Post(set) {
+		return // it is found again
+	}
+	a.cfg.Camera.Readout = seconds
+	a.cfg.Logger.Info("the camera reads its picture row by row", "milliseconds", math.Round(1e4*seconds)/10)
 }
 
 // beside does something that takes long, and what it returns with a later frame; in step, both at once.
@@ -76,7 +137,7 @@ func (a *Anchoring) beside(f func() func()) {
 		return
 	}
 	a.lens.busy = true
-	a.ended.Go(func() { a.lens.next <- f() })
+	a.ended.Go(func() { a.lens.then <- f() })
 }
 
 // zoom moves the maps to another focal length, and everything to the maps then.

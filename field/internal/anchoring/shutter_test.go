@@ -24,14 +24,14 @@ func TestRollingShutter(t *testing.T) {
 				cam.Readout = c.told
 				r := newRig(t, sim.Options{Seed: 83, Motion: sim.Tour, Readout: c.truth}, Config{Camera: cam})
 				var all []float64
-				for f := range 120 {
+				for f := range 160 {
 					e := r.track(f)
 					switch {
-					case f == 44 || f == 84:
+					case f == 44 || f == 124:
 						for _, px := range spots[:5] {
 							r.mark(f, px)
 						}
-					case f > 90:
+					case f > 130:
 						px, _ := r.errors(f, e)
 						all = append(all, px...)
 					}
