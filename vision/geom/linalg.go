@@ -6,10 +6,16 @@ import "math"
 // decomposition. Only the lower triangle of a is read; a and b are overwritten, b with x. It returns
 // false, with a and b spoiled, where A is not positive definite.
 func SolveSPD(a []float64, b []float64) bool {
-	n := len(b)
-	if !cholesky(a, n) {
+	if !cholesky(a, len(b)) {
 		return false
 	}
+	backSolve(a, b)
+	return true
+}
+
+// backSolve solves L·Lᵀ·x = b; b is overwritten with x.
+func backSolve(a, b []float64) {
+	n := len(b)
 	for i := range n {
 		s := b[i]
 		for k := range i {
@@ -24,7 +30,6 @@ func SolveSPD(a []float64, b []float64) bool {
 		}
 		b[i] = s / a[i*n+i]
 	}
-	return true
 }
 
 // cholesky replaces the lower triangle of a by L, where a = L·Lᵀ.
@@ -55,14 +60,14 @@ func cholesky(a []float64, n int) bool {
 // InvertSPD returns the inverse of a symmetric positive definite n x n matrix, or false. a is kept.
 func InvertSPD(a []float64, n int) ([]float64, bool) {
 	inv := make([]float64, n*n)
-	work, col := make([]float64, n*n), make([]float64, n)
+	l, col := append([]float64(nil), a...), make([]float64, n)
+	if !cholesky(l, n) {
+		return nil, false
+	}
 	for j := range n {
-		copy(work, a)
 		clear(col)
 		col[j] = 1
-		if !SolveSPD(work, col) {
-			return nil, false
-		}
+		backSolve(l, col)
 		for i := range n {
 			inv[i*n+j] = col[i]
 		}

@@ -78,6 +78,7 @@ type Snapshot struct {
 	// Keyframes are in the order of capture.
 	Keyframes []*Keyframe
 	Landmarks map[FeatureID]Landmark
+	Links     Links // of Keyframes
 	// Moves are the worlds that became part of this one, and how.
 	Moves []Move
 	// Markers are the corners of the markers seen, in the world, by marker ID.

@@ -189,7 +189,7 @@ func (w *world) learn(p Proposal) {
 func (w *world) snapshot(version int, markers map[int][4]geom.Vec3) *Snapshot {
 	return &Snapshot{
 		Version: version, World: w.name, Name: w.qualified(), Unit: w.unit, Metric: w.metric,
-		Keyframes: slices.Clone(w.frames), Landmarks: maps.Clone(w.points), Markers: markers, Moves: slices.Clone(w.moves),
+		Keyframes: slices.Clone(w.frames), Landmarks: maps.Clone(w.points), Links: w.links(), Markers: markers, Moves: slices.Clone(w.moves),
 	}
 }
 

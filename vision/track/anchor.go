@@ -47,6 +47,8 @@ type anchor struct {
 	// world and unit say what the points of a placed mark are in; no world before there is a map.
 	world string
 	unit  float64
+	// wandered is the variance that the points have because the map may have wandered since; see wander.
+	wandered float64
 	// measured are the surfaces at the samples of the mark, as far as pictures have told.
 	measured map[int]measurement
 	// surveying is how many of them are being measured, and wanting that the mark is to be placed anew because some
@@ -105,10 +107,10 @@ func (t *Tracker) Placements() []Placement {
 }
 
 // refreshAnchors places marks again where the map has changed since.
-func (t *Tracker) refreshAnchors() {
+func (t *Tracker) refreshAnchors(f *frame) {
 	t.takeSurveys()
 	if t.snapshot == nil {
-		t.holdOnPlanes(t.last)
+		t.holdOnPlanes(f)
 		return
 	}
 	t.budget = mostSurveys - t.surveying
@@ -128,6 +130,7 @@ func (t *Tracker) refreshAnchors() {
 			}
 		}
 	}
+	t.wander(f)
 }
 
 // renewMost is how many marks are placed anew in one frame: it bounds the time.
@@ -165,6 +168,7 @@ func (a *anchor) transform(by geom.Similarity) {
 		points[i] = Point{Spot: by.ApplySpot(p.Spot), Normal: by.R.MulVec(p.Normal)}
 	}
 	a.Points = points
+	a.wandered *= by.S * by.S
 	a.Changed++
 }
 
@@ -200,8 +204,10 @@ func (t *Tracker) renew(a *anchor) {
 		return
 	}
 	a.State, a.Reason, a.Points = Placed, "", points
+	variance := a.wandered
+	a.wandered = 0
+	a.loosen(variance)
 	a.Map, a.Metric, a.world, a.unit = t.snapshot.Name, t.snapshot.Metric, t.snapshot.World, t.snapshot.Unit
-	a.Changed++
 }
 
 // drapeSamples is at how many pixels of a long stroke the surface is looked for; in between it is

@@ -112,7 +112,7 @@ func (t *Tracker) settle(f *frame) bool {
 		return true
 	}
 	s, _ := t.sightings(f)
-	start := t.keyframeNear(f.captured)
+	start := t.snapshot.Keyframes[t.keyframeNear(f.captured)].PoseCW
 	if f.tracked && f.world == t.snapshot.World {
 		start = f.scaledTo(t.snapshot.Unit)
 	}
@@ -125,12 +125,12 @@ func (t *Tracker) settle(f *frame) bool {
 	return true
 }
 
-// keyframeNear is the pose of the key frame captured nearest in time.
-func (t *Tracker) keyframeNear(captured int64) geom.Pose {
-	best, gap := geom.IdentityPose, int64(1)<<62
-	for _, k := range t.snapshot.Keyframes {
+// keyframeNear is the index of the key frame captured nearest in time.
+func (t *Tracker) keyframeNear(captured int64) int {
+	best, gap := 0, int64(1)<<62
+	for i, k := range t.snapshot.Keyframes {
 		if d := max(k.Captured-captured, captured-k.Captured); d < gap {
-			best, gap = k.PoseCW, d
+			best, gap = i, d
 		}
 	}
 	return best

@@ -25,6 +25,7 @@ func (t *Tracker) Save() mapping.Saved {
 		if a.State != Placed || w < 0 {
 			continue
 		}
+		a.loosen(0) // that was as seen from here
 		m := mapping.SavedMark{ID: id, World: w}
 		for _, p := range a.Points {
 			m.Points = append(m.Points, mapping.SavedPoint(p))

@@ -173,7 +173,7 @@ func (t *Tracker) Track(grey *image.Gray, captured int64) (vision.Estimate, erro
 	}
 	t.remember(f)
 	done = t.times.start(StageAnchors)
-	t.refreshAnchors()
+	t.refreshAnchors(f)
 	done()
 	return t.estimate(f), nil
 }
