@@ -310,12 +310,12 @@ func (t *Tracker) poseSigmaPx(f *frame) float64 {
 
 // A landmark that two or three key frames see agrees with their poses, whatever these are: its error shows in no
 // residual. Those with settledViews have been contradicted by nobody. With fewer than settledLeast of
-// them the map may be off by thinPx and not know it. Of a head that walks by 4 degrees a frame half the
+// them the map right here may be off by thinPx and not know it; what it is off by on the way is apart (wander). Of a head that walks by 4 degrees a frame half the
 // frames have fewer than 20, of one that works before a machine all have more than 140.
 const (
 	settledViews = 4
 	settledLeast = 40.0
-	thinPx       = 7.0
+	thinPx       = 4.0
 )
 
 // replenish finds new corners where there are too few features, away from those there are.
