@@ -1,8 +1,10 @@
 package vision
 
 import (
+	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
 	"sightline/vision/camera"
@@ -37,6 +39,37 @@ func TestError(t *testing.T) {
 		want := math.Sqrt((uu+vv)/2 + math.Hypot((uu-vv)/2, uv))
 		if math.Abs(c.got-want) > 0.05*want {
 			t.Errorf("%s: sigma %.3f px, sampled %.3f", c.what, c.got, want)
+		}
+	}
+}
+
+// What is known of a frame arrives as it was sent, the motion of a rolling shutter with it, and no word of that where there is none.
+func TestMessageTravels(t *testing.T) {
+	cam := camera.FromFOV(640, 480, 1.1)
+	e := Estimate{Captured: 7, State: Tracking, PoseCW: geom.Pose{R: geom.ExpSO3(geom.Vec3{0.2, -0.3, 0.1}), T: geom.Vec3{1, 2, 3}}, Map: "w1", Metric: true, SigmaPx: 0.5,
+		Landmarks: 90, Roll: geom.Twist{Turn: geom.Vec3{0.01, 0, 0.002}, Move: geom.Vec3{0, 0.03, 0}}}
+	for _, roll := range []geom.Twist{e.Roll, {}} {
+		e.Roll = roll
+		data, err := json.Marshal(e.Message(cam))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if has := strings.Contains(string(data), "roll"); has != (roll != geom.Twist{}) {
+			t.Errorf("roll %v: %s", roll, data)
+		}
+		var m PoseMessage
+		if err := json.Unmarshal(data, &m); err != nil {
+			t.Fatal(err)
+		}
+		back := m.Estimate(7)
+		for i := range back.PoseCW.R {
+			if math.Abs(back.PoseCW.R[i]-e.PoseCW.R[i]) > 1e-12 {
+				t.Fatalf("turned by the way: %v", back.PoseCW)
+			}
+		}
+		back.PoseCW.R = e.PoseCW.R
+		if back != e || m.Camera != cam {
+			t.Errorf("%+v came as %+v", e, back)
 		}
 	}
 }

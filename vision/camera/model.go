@@ -55,6 +55,8 @@ func (m Model) Valid() error {
 		return fmt.Errorf("camera model: picture of %dx%d pixels", m.Width, m.Height)
 	case !(m.Fx > 0) || !(m.Fy > 0) || math.IsInf(m.Fx+m.Fy, 0):
 		return fmt.Errorf("camera model: focal length %g, %g px must be positive", m.Fx, m.Fy)
+	case math.Abs(m.Readout) > 1:
+		return fmt.Errorf("camera model: %g seconds to read a picture: want at most 1, and about 0.03", m.Readout)
 	case math.IsNaN(m.sum()) || math.IsInf(m.sum(), 0):
 		return errors.New("camera model: a parameter is not a number")
 	}
@@ -110,7 +112,7 @@ func (m Model) ProjectRolling(c geom.Vec3, roll geom.Twist) (px geom.Vec2, ok bo
 		}
 		px, ok = m.Project(c.Add(roll.At(c).Scale(m.Down(px[1]))))
 	}
-	return px, ok
+	return px, ok && px.Finite()
 }
 
 // Normalize returns the point x/z, y/z that lands on a pixel: the inverse of Project, by fixed-point

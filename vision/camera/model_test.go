@@ -40,24 +40,45 @@ func TestResizedSeesTheSameRays(t *testing.T) {
 	}
 }
 
+// A rolling shutter sees a point where the pose of the row that it is in then has it.
+func TestProjectRolling(t *testing.T) {
+	m := Model{Width: 640, Height: 480, Fx: 600, Fy: 605, Cx: 322, Cy: 241, K1: -0.1}
+	roll := geom.Twist{Turn: geom.Vec3{0.02, -0.03, 0.01}, Move: geom.Vec3{0.01, 0.02, -0.01}} // 28 ms of a fast turn
+	for _, p := range []geom.Vec3{{0.1, -0.7, 2}, {-0.4, 0.6, 1.8}, {0.5, 0, 1.5}} {
+		px, ok := m.ProjectRolling(p, roll)
+		want, _ := m.Project(geom.IdentityPose.Moved(roll.Scale(m.Down(px[1]))).Apply(p))
+		still, _ := m.Project(p)
+		if e := px.Sub(want).Norm(); !ok || e > 0.2 {
+			t.Errorf("%v is seen at %v, by its row's pose at %v (without rolling %v)", p, px, want, still)
+		}
+		if same, _ := m.ProjectRolling(p, geom.Twist{}); same != still {
+			t.Errorf("a camera that stands still sees %v at %v instead of %v", p, same, still)
+		}
+	}
+	if px, ok := m.ProjectRolling(geom.Vec3{0, 0.3, 2}, geom.Twist{Move: geom.Vec3{1e308, 1e308, 0}}); ok {
+		t.Errorf("a motion beyond all bounds gives %v", px)
+	}
+}
+
 func TestParse(t *testing.T) {
 	m, err := Parse(strings.NewReader("# fx fy\n\n600 601 320 240 640 480 0.1 0 0 0 -0.2\n"))
 	if err != nil || m.Fy != 601 || m.K1 != 0.1 || m.K3 != -0.2 || m.Width != 640 {
 		t.Errorf("%+v, %v", m, err)
 	}
-	m = Model{Width: 640, Height: 480, Fx: 601.25, Fy: 602.5, Cx: 319.125, Cy: 240, K1: -0.28123, K2: 0.0791, P1: 1e-4, P2: -2.5e-05, K3: 0.004}
+	m = Model{Width: 640, Height: 480, Fx: 601.25, Fy: 602.5, Cx: 319.125, Cy: 240, K1: -0.28123, K2: 0.0791, P1: 1e-4, P2: -2.5e-05, K3: 0.004, Readout: 0.028}
 	if back, err := Parse(strings.NewReader(m.Row())); err != nil || back != m {
 		t.Errorf("%+v came back as %+v, %v", m, back, err)
 	}
 	for in, want := range map[string]string{
-		"":                        "no row",
-		"600 600 320":             "want at least",
-		"a 600 320 240 640 480":   "not a number",
-		"600 600 320 240 64.5 48": "whole pixels",
-		"-1 600 320 240 640 480":  "focal length",
-		"600 600 320 240 4 4":     "picture of 4x4",
-		"600 NaN 320 240 640 480": "focal length",
-		"600 600 NaN 240 640 480": "not a number",
+		"":                                     "no row",
+		"600 600 320":                          "want at least",
+		"a 600 320 240 640 480":                "not a number",
+		"600 600 320 240 64.5 48":              "whole pixels",
+		"-1 600 320 240 640 480":               "focal length",
+		"600 600 320 240 4 4":                  "picture of 4x4",
+		"600 NaN 320 240 640 480":              "focal length",
+		"600 600 NaN 240 640 480":              "not a number",
+		"600 600 320 240 640 480 0 0 0 0 0 28": "28 seconds to read",
 	} {
 		if _, err := Parse(strings.NewReader(in)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: error %v, want one with %q", in, err, want)

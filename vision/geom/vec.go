@@ -23,6 +23,9 @@ func (a Vec2) Scale(s float64) Vec2 { return Vec2{s * a[0], s * a[1]} }
 // Norm returns the Euclidean length.
 func (a Vec2) Norm() float64 { return math.Hypot(a[0], a[1]) }
 
+// Finite says whether no component is NaN or infinite.
+func (a Vec2) Finite() bool { return Vec3{a[0], a[1]}.Finite() }
+
 // Vec3 is a point or direction in space.
 type Vec3 [3]float64
 

@@ -13,7 +13,7 @@ const (
 	lensEvery  = 1_000_000  // at first, and after what was found;
 	lensRarer  = 4          // later when so many times that have passed since,
 	lensRarest = 60_000_000 // and then
-	lensFrames = 8          // key frames
+	lensFrames = 5          // key frames
 )
 
 // When a guessed focal length is another.
@@ -26,16 +26,21 @@ const (
 	zoomFrames = 10   // key frames
 )
 
-// When the readout is another. In simulated plants without a rolling shutter looks from a second on were off by up to 3 ms, and up
-// to seven times as far as the noise of each point by itself says. The first look at one that has it sees a part of it
-// only, for the map has adapted to it.
+// When the readout is another. In simulated plants without a rolling shutter first looks were off by up to 9 ms and later ones by
+// up to 3, and up to seven times as far as the noise of each point by itself says. The first look at one that has it sees a
+// part of it only, for the map has adapted to it.
 var (
-	shutterFirst = doubt{least: 0.004, noise: 6} // and that twice; less moves the first row by a pixel at a turn of one radian a second
+	shutterSure  = doubt{least: 0.012, noise: 15}
+	shutterTwice = doubt{least: 0.004, noise: 6} // if found twice; less moves the first row by a pixel at a turn of one radian a second
 	shutterMore  = doubt{least: 0.002, noise: 4} // where it is known to be there
 )
 
 // doubt is how far off, in seconds and in standard deviations, a readout must be to be another.
 type doubt struct{ least, noise float64 }
+
+func (d doubt) beyond(l mapping.Lens) bool {
+	return math.Abs(l.Readout) > math.Max(d.least, d.noise*l.ReadoutSigma)
+}
 
 // lens is the search for what is not known of the camera.
 type lens struct {
@@ -45,6 +50,7 @@ type lens struct {
 	changes     int
 	told        bool    // the readout
 	suspected   float64 // what the last look found of it that is yet to be found again, in seconds
+	stepped     float64 // by how much it was changed last
 }
 
 // name is the run's name, with another one for what was mapped through another lens.
@@ -101,19 +107,27 @@ func (a *Anchoring) refine(captured int64) {
 }
 
 // suspect says whether a look at a map that was made for some readout found another one, and takes that for true; the first
-// time only when it is found again.
+// time only where it is beyond doubt, or when it is found again.
 func (a *Anchoring) suspect(readout float64, l mapping.Lens) bool {
-	d, before := shutterFirst, a.lens.suspected
-	if readout != 0 {
-		d = shutterMore
-	}
-	if math.Abs(l.Readout) < math.Max(d.least, d.noise*l.ReadoutSigma) {
-		a.lens.suspected = 0
+	before := a.lens.suspected
+	a.lens.suspected = 0
+	switch {
+	case readout != 0:
+		if !shutterMore.beyond(l) {
+			return false
+		}
+	case !shutterTwice.beyond(l):
 		return false
+	case !shutterSure.beyond(l) && before*l.Readout <= 0:
+		a.lens.suspected = l.Readout
+		return true
 	}
-	if a.lens.suspected = l.Readout; readout != 0 || before*l.Readout > 0 {
-		a.setReadout(readout + l.Readout)
+	step := l.Readout
+	if a.lens.stepped*step < 0 {
+		step /= 2 // it went too far, and this may too
 	}
+	a.lens.stepped = step
+	a.setReadout(readout + step)
 	return true
 }
 
