@@ -39,7 +39,7 @@ type Config struct {
 	MapIn       string  `type:"existingfile" help:"Begin with the maps and the marks of this file."`
 	MapOut      string  `help:"Write the maps and the marks to this file at the end."`
 	NoMarkers   bool    `help:"Do not read ArUco markers."`
-	Sync        bool    `help:"Map in step with the frames, so that a run repeats exactly."`
+	Sync        bool    `help:"Map in step with the frames, as fast as they can be read, so that a run repeats exactly. Without it they come at --fps and are mapped beside, as in a call."`
 	FPS         float64 `default:"30" help:"Frames per second of the sequence."`
 	Verbose     bool    `short:"v" help:"Say what the tracker does."`
 }
@@ -114,7 +114,7 @@ func Run(cfg Config) (err error) {
 }
 
 func (r *run) frames() error {
-	n := 0
+	n, begin := 0, time.Now()
 	for ; ; n++ {
 		grey, err := r.load(n)
 		if errors.Is(err, os.ErrNotExist) {
@@ -122,6 +122,9 @@ func (r *run) frames() error {
 		}
 		if err != nil {
 			return err
+		}
+		if !r.cfg.Sync {
+			time.Sleep(time.Until(begin.Add(time.Duration(r.captured(n)) * time.Microsecond)))
 		}
 		if err := r.frame(n, grey); err != nil {
 			return err
