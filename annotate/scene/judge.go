@@ -74,9 +74,9 @@ func because(what, reason string) string {
 func (s *stage) judgePlaced(e *annotate.Entry, m *MarkView) {
 	first := e.Anchor.Points[0]
 	off := s.errorAt(first)
-	_, px, ok := s.in.Estimate.Project(first.P, s.in.Camera)
+	c, px, ok := s.in.Estimate.Project(first.P, s.in.Camera)
 	inside := ok && s.in.Camera.Contains(px, 0)
-	if _, ok = s.see(first.P); ok {
+	if ok && s.inField(c) {
 		m.U, m.V, m.Projected = px[0], px[1], true
 	}
 	if !inside && (e.Mark.Shape == annotate.Circle || e.Mark.Shape == annotate.Stroke || e.Mark.Shape == annotate.Measure) {

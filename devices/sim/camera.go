@@ -159,8 +159,8 @@ func NewWorld(o Options) (*World, error) {
 // Camera returns the exact lens.
 func (w *World) Camera() camera.Model { return w.cam }
 
-// PoseCW returns the true pose of a frame, in the moment in which its middle row was read: world to camera. The world has x along the skid, y into the
-// hall, z up, in metres, its origin on the floor under the skid's middle.
+// PoseCW returns the true pose of a frame, in the moment in which its middle row was read: world to camera. The world has x
+// along the skid, y into the hall, z up, in metres, its origin on the floor under the skid's middle.
 func (w *World) PoseCW(frame int) geom.Pose { return w.head.poseCW(float64(frame) / w.o.FPS) }
 
 // Picture renders a frame as the camera delivers it.

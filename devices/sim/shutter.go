@@ -6,13 +6,10 @@ import (
 	"sightline/vision/geom"
 )
 
-// readAt is when a row of a frame is read, in seconds after the start: the middle row at the frame's own time.
-func (w *World) readAt(frame int, row float64) float64 {
-	return float64(frame)/w.o.FPS + w.cam.Late(row)
-}
-
 // poseAt is the true pose in the moment in which a row of a frame was read; see PoseCW.
-func (w *World) poseAt(frame int, row float64) geom.Pose { return w.head.poseCW(w.readAt(frame, row)) }
+func (w *World) poseAt(frame int, row float64) geom.Pose {
+	return w.head.poseCW(float64(frame)/w.o.FPS + w.cam.Late(row))
+}
 
 // Project returns the pixel of a frame that sees a world point, and its depth; ok is false behind the camera.
 func (w *World) Project(frame int, p geom.Vec3) (px geom.Vec2, depth float64, ok bool) {

@@ -276,13 +276,14 @@ func (t *Tracker) apart(grey *image.Gray, px geom.Vec2, support []mapping.Suppor
 	if grey == nil {
 		return support
 	}
-	n := t.cam.Normalize(px)
+	cam := &t.cfg.Camera // which other goroutines may read
+	n := cam.Normalize(px)
 	var out []mapping.Support
 	for _, s := range support {
 		if s.N.Sub(n).Norm() > mapping.Reach {
 			continue
 		}
-		if to, ok := t.cam.Project(geom.Vec3{s.N[0], s.N[1], 1}); ok {
+		if to, ok := cam.Project(geom.Vec3{s.N[0], s.N[1], 1}); ok {
 			s.Apart = variation(grey, px, to)
 			out = append(out, s)
 		}

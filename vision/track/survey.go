@@ -23,7 +23,7 @@ const mostSurveys = 4
 // Survey measures surfaces until the context ends. It is called once, on its own goroutine, unless the tracker
 // maps in step with the frames: then it measures in step too.
 func (t *Tracker) Survey(ctx context.Context) {
-	finder := stereo.NewRangefinder(t.cam)
+	finder := stereo.NewRangefinder(t.cfg.Camera)
 	for {
 		select {
 		case <-ctx.Done():
@@ -35,9 +35,9 @@ func (t *Tracker) Survey(ctx context.Context) {
 	}
 }
 
-// measure finds the surface of a survey. It reads nothing of the tracker but its camera.
+// measure finds the surface of a survey. It reads nothing of the tracker but the camera it was begun with.
 func (t *Tracker) measure(finder *stereo.Rangefinder, s *survey) {
-	s.spot.Candidates = mapping.FitSurfaces(t.cam.Normalize(s.spot.Px), t.apart(s.spot.Grey, s.spot.Px, s.spot.Support))
+	s.spot.Candidates = mapping.FitSurfaces(t.cfg.Camera.Normalize(s.spot.Px), t.apart(s.spot.Grey, s.spot.Px, s.spot.Support))
 	s.found.Surface, s.found.known = finder.Depth(s.spot)
 }
 
@@ -46,7 +46,7 @@ func (t *Tracker) survey(s survey) {
 	t.budget--
 	if t.cfg.Sync {
 		if t.finder == nil {
-			t.finder = stereo.NewRangefinder(t.cam)
+			t.finder = stereo.NewRangefinder(t.cfg.Camera)
 		}
 		t.measure(t.finder, &s)
 		s.anchor.measured[s.sample] = s.found

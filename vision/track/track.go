@@ -63,7 +63,7 @@ type Config struct {
 // Tracker is the state machine. All methods are called from one goroutine.
 type Tracker struct {
 	cfg   Config
-	cam   camera.Model
+	cam   camera.Model // with the readout that was found
 	focal float64
 
 	state    vision.State

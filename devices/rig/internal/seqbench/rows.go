@@ -75,7 +75,7 @@ func rows(data string, hour time.Duration) []Row {
 		plant("walking", "seed=2&motion=walk", nil),
 		plant("walking, 12 late", "seed=2&motion=walk", late),
 		plant("walking, lens guessed", "seed=2&motion=walk", func(r *Row) { r.FOV = 72 }), // it has 64
-		plant("walking, rolling", "seed=18&motion=walk&readout=28", found), // of 33 ms, as a phone's or a webcam's
+		plant("walking, rolling", "seed=18&motion=walk&readout=28", found),                // of 33 ms, as a phone's or a webcam's
 		plant("turns, rolling", "seed=19&motion=turns&readout=28", found),
 		plant("tour, rolling", "seed=20&motion=tour&readout=28", found),
 		plant("tour", "seed=3&motion=tour", func(r *Row) { r.Frames = 1500 }),
