@@ -121,16 +121,18 @@ func (s *stage) candidate(i int, at geom.Vec2, w, h float64) rect {
 	return rect{x, y, x + w, y + h}
 }
 
-// cost is the share of the box that covers something, most of all its own point, and a little for each
-// step away from the preferred spot.
+// cost is how much the box covers of other things, or they of it, each by the share of the smaller: a line of words under a
+// panel is gone. Its own point counts most, and a little each step away from the preferred spot.
 func (s *stage) cost(i int, at geom.Vec2, w, h float64) float64 {
 	r := s.candidate(i, at, w, h)
 	g := r.grown(5 * s.pen.s)
 	covered := 0.0
 	for _, t := range s.pen.taken {
-		covered += g.shared(t)
+		if both := g.shared(t); both > 0 {
+			covered += both / min(w*h, t.area())
+		}
 	}
-	c := covered/(w*h) + 0.004*float64(i%len(directions)) + 0.03*float64(i/len(directions))
+	c := covered + 0.004*float64(i%len(directions)) + 0.03*float64(i/len(directions))
 	if g.x0 < at[0] && at[0] < g.x1 && g.y0 < at[1] && at[1] < g.y1 {
 		c += 2
 	}

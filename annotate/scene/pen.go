@@ -26,6 +26,8 @@ func (r rect) shared(o rect) float64 {
 	return max(0, min(r.x1, o.x1)-max(r.x0, o.x0)) * max(0, min(r.y1, o.y1)-max(r.y0, o.y0))
 }
 
+func (r rect) area() float64 { return (r.x1 - r.x0) * (r.y1 - r.y0) }
+
 func (r rect) grown(d float64) rect { return rect{r.x0 - d, r.y0 - d, r.x1 + d, r.y1 + d} }
 
 func (p *pen) reset(faces *typeset.Faces, scale, width, height float64) {
