@@ -37,8 +37,9 @@ const (
 	leastKnown = 25
 	leastShare = 0.55
 	// leastSeen is which share of the landmarks that should be in the picture must be found in it. Many are
-	// hidden behind others or are no corners from there; but where hardly any is, the place is another.
-	leastSeen = 0.15
+	// hidden behind others or are no corners from there; but where hardly any is, the place is another. A large map has more
+	// landmarks in view than a picture has features: where mostSeen of those are landmarks, that many are enough.
+	leastSeen, mostSeen = 0.15, 0.5
 	// apart is how far apart two landmarks are different places, as a share of their distance from the origin.
 	apart = 0.02
 )
@@ -133,7 +134,7 @@ func (m *Mapper) confirm(w *world, p *Proposal, pose geom.Pose, accept func(int6
 				pairs[p.Seen[i].ID] = c.landmark
 			}
 		}
-		if len(s) < leastKnown || float64(len(s)) < leastShare*float64(beside) || float64(len(s)) < leastSeen*float64(inView) {
+		if !enough(len(s), beside, inView, len(p.Seen)) {
 			return pose, nil, false
 		}
 		if res = solve.Pose(pose, s, m.focal); res.Inliers < leastKnown || res.Cov == nil {
@@ -147,6 +148,13 @@ func (m *Mapper) confirm(w *world, p *Proposal, pose geom.Pose, accept func(int6
 		}
 	}
 	return pose, pairs, len(pairs) >= leastKnown
+}
+
+// enough says whether so many features that are known again make a place known, where so many fall on any landmark, so many
+// landmarks should be in view, and the picture has so many features.
+func enough(known, beside, inView, features int) bool {
+	return known >= leastKnown && float64(known) >= leastShare*float64(beside) &&
+		float64(known) >= math.Min(leastSeen*float64(inView), mostSeen*float64(features))
 }
 
 // beside is the landmark near a feature that looks most like it.
