@@ -13,16 +13,7 @@ func (w *World) poseAt(frame int, row float64) geom.Pose {
 
 // Project returns the pixel of a frame that sees a world point, and its depth; ok is false behind the camera.
 func (w *World) Project(frame int, p geom.Vec3) (px geom.Vec2, depth float64, ok bool) {
-	c := w.PoseCW(frame).Apply(p)
-	px, ok = w.cam.Project(c)
-	for range 3 {
-		if !ok || w.o.Readout == 0 {
-			break
-		}
-		c = w.poseAt(frame, px[1]).Apply(p)
-		px, ok = w.cam.Project(c)
-	}
-	return px, c[2], ok
+	return w.cam.ProjectRows(func(row float64) geom.Pose { return w.poseAt(frame, row) }, p)
 }
 
 // roll makes of a picture that was taken at once, from mid, one that was read row by row: each of its pixels is looked for

@@ -115,6 +115,21 @@ func (m Model) ProjectRolling(c geom.Vec3, roll geom.Twist) (px geom.Vec2, ok bo
 	return px, ok && px.Finite()
 }
 
+// ProjectRows is Project of a point p of the world for a camera whose rows have poses of their own; poseCW says which. It
+// returns the depth in the pose of the row that sees the point as well.
+func (m Model) ProjectRows(poseCW func(row float64) geom.Pose, p geom.Vec3) (px geom.Vec2, depth float64, ok bool) {
+	row := float64(m.Height-1) / 2
+	for range 4 {
+		c := poseCW(row).Apply(p)
+		px, ok = m.Project(c)
+		row, depth = px[1], c[2]
+		if !ok || m.Readout == 0 {
+			break
+		}
+	}
+	return px, depth, ok
+}
+
 // Normalize returns the point x/z, y/z that lands on a pixel: the inverse of Project, by fixed-point
 // iteration where there is distortion.
 func (m Model) Normalize(px geom.Vec2) geom.Vec2 {

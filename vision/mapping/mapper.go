@@ -221,7 +221,7 @@ func (m *Mapper) keep(w *world, p *Proposal) {
 	m.describe(p)
 	p.Seen = slices.Clone(p.Seen)
 	m.level(p.Seen)
-	k := &Keyframe{Captured: p.Captured, PoseCW: p.PoseCW, Seen: slices.Clone(p.Seen)}
+	k := &Keyframe{Captured: p.Captured, PoseCW: p.PoseCW, Seen: slices.Clip(p.Seen)}
 	if m.cfg.Finder != nil && p.Grey != nil {
 		ids, corners, err := m.cfg.Finder.Markers(p.Grey)
 		if err != nil {
@@ -230,11 +230,10 @@ func (m *Mapper) keep(w *world, p *Proposal) {
 		for i, id := range ids {
 			for c, px := range corners[i] {
 				n := m.cfg.Camera.Normalize(px)
-				corner := []Observation{{ID: MarkerCorner(id, c), N: n, Roll: p.Flow.At(n).Scale(m.cfg.Camera.Down(px[1]))}}
-				m.level(corner)
-				k.Seen = append(k.Seen, corner...)
+				k.Seen = append(k.Seen, Observation{ID: MarkerCorner(id, c), N: n, Roll: p.Flow.At(n).Scale(m.cfg.Camera.Down(px[1]))})
 			}
 		}
+		m.level(k.Seen[len(p.Seen):])
 	}
 	w.frames = append(w.frames, k)
 	w.learn(*p)

@@ -135,10 +135,9 @@ func (p *Bundle) byPoint() [][]int {
 }
 
 func (p *Bundle) cost(s state) float64 {
-	sum, inv, focal := 0.0, 1/s.zoom, s.zoom*p.Focal
+	sum := 0.0
 	for i := range p.Obs {
-		o := &p.Obs[i]
-		r := math.Min(ReprojectionPx(s.poses[o.Pose], s.points[o.Point], o.at(s.readout).Scale(inv), focal), 1e6)
+		r := math.Min(p.residual(s, &p.Obs[i]), 1e6)
 		if r <= p.HuberPx {
 			sum += r * r
 		} else {
@@ -149,8 +148,10 @@ func (p *Bundle) cost(s state) float64 {
 }
 
 // ResidualPx is by how many pixels an observation disagrees.
-func (p *Bundle) ResidualPx(o BundleObs) float64 {
-	return ReprojectionPx(p.Poses[o.Pose], p.Points[o.Point], o.at(p.Readout).Scale(1/p.Zoom), p.Zoom*p.Focal)
+func (p *Bundle) ResidualPx(o BundleObs) float64 { return p.residual(p.state(), &o) }
+
+func (p *Bundle) residual(s state, o *BundleObs) float64 {
+	return ReprojectionPx(s.poses[o.Pose], s.points[o.Point], o.at(s.readout).Scale(1/s.zoom), s.zoom*p.Focal)
 }
 
 func (p *Bundle) linearize(w *work) {

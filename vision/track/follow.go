@@ -159,16 +159,9 @@ func (t *Tracker) predict(f *frame) geom.Pose {
 
 // put gives the frame a pose in a world, and its motion the unit of that.
 func (f *frame) put(poseCW geom.Pose, unit float64, world string) {
-	if f.unit > 0 {
-		f.stretch(unit / f.unit)
-	}
+	f.twist, f.step = f.inUnit(f.twist, unit), f.inUnit(f.step, unit)
 	f.stepped = f.stepped && f.world == world
 	f.poseCW, f.unit, f.world = poseCW, unit, world
-}
-
-// stretch multiplies the lengths of the frame's motion.
-func (f *frame) stretch(k float64) {
-	f.twist.Move, f.step.Move = f.twist.Move.Scale(k), f.step.Move.Scale(k)
 }
 
 // scaledTo returns the frame's pose in another unit of the same world.
@@ -310,8 +303,9 @@ func (t *Tracker) poseSigmaPx(f *frame) float64 {
 
 // A landmark that two or three key frames see agrees with their poses, whatever these are: its error shows in no
 // residual. Those with settledViews have been contradicted by nobody. With fewer than settledLeast of
-// them the map right here may be off by thinPx and not know it; what it is off by on the way is apart (wander). Of a head that walks by 4 degrees a frame half the
-// frames have fewer than 20, of one that works before a machine all have more than 140.
+// them the map right here may be off by thinPx and not know it; what it is off by on the way is apart (wander). Of a
+// head that walks by 4 degrees a frame half the frames have fewer than 20, of one that works before a machine all have
+// more than 140.
 const (
 	settledViews = 4
 	settledLeast = 40.0
@@ -339,7 +333,7 @@ func (t *Tracker) fill(f *frame, most int) error {
 		return err
 	}
 	for _, px := range fresh {
-		ft := t.sight(px, f.flow.At(t.cam.Normalize(px)))
+		ft := t.glimpse(f, px)
 		ft.id = t.newID()
 		f.features = append(f.features, ft)
 	}

@@ -195,6 +195,7 @@ func (f *frame) move(m mapping.Move, s *mapping.Snapshot) {
 	if f.world != m.From {
 		return
 	}
-	f.stretch(m.By.S * m.Unit / f.unit)
+	grown := m.By.S * m.Unit // as lengths are by the move
+	f.twist, f.step = f.inUnit(f.twist, grown), f.inUnit(f.step, grown)
 	f.poseCW, f.unit, f.world = m.By.ApplyPose(f.scaledTo(m.Unit)), s.Unit, s.World
 }

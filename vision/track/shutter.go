@@ -28,6 +28,14 @@ func (t *Tracker) project(f *frame, p geom.Vec3) (geom.Vec2, bool) {
 // roll is how the camera moves while it reads a frame.
 func (f *frame) roll(cam camera.Model) geom.Twist { return f.twist.Scale(cam.Readout) }
 
+// inUnit is a motion of the frame in another unit of its world. A panorama has none, and nothing moves in it.
+func (f *frame) inUnit(motion geom.Twist, unit float64) geom.Twist {
+	if f.unit > 0 {
+		motion.Move = motion.Move.Scale(unit / f.unit)
+	}
+	return motion
+}
+
 // sight is a pixel of a frame as a feature, where it moves by velocity in normalized coordinates each second.
 func (t *Tracker) sight(px, velocity geom.Vec2) feature {
 	roll := velocity.Scale(t.cam.Down(px[1]))
@@ -37,10 +45,13 @@ func (t *Tracker) sight(px, velocity geom.Vec2) feature {
 // raw is where a feature was seen, in normalized coordinates, without correction.
 func (t *Tracker) raw(ft *feature) geom.Vec2 { return ft.n.Add(ft.roll.Scale(t.cam.Readout)) }
 
-// level is a pixel of a frame of which nothing is known, corrected as its surroundings are, in normalized coordinates.
-func (t *Tracker) level(f *frame, px geom.Vec2) geom.Vec2 {
-	return t.sight(px, f.flow.At(t.cam.Normalize(px))).n
+// glimpse is a pixel of a frame of which nothing is known as a feature: it moves as its surroundings do.
+func (t *Tracker) glimpse(f *frame, px geom.Vec2) feature {
+	return t.sight(px, f.flow.At(t.cam.Normalize(px)))
 }
+
+// level is such a pixel in normalized coordinates, where it is when the middle row is read.
+func (t *Tracker) level(f *frame, px geom.Vec2) geom.Vec2 { return t.glimpse(f, px).n }
 
 // velocityOf is how fast a point of the world moves in a frame's picture, in normalized coordinates each second.
 func (f *frame) velocityOf(p geom.Vec3) geom.Vec2 {
@@ -86,7 +97,7 @@ func (t *Tracker) beganMoving(f *frame, flow geom.Affine) {
 	f.flow = flow
 	for i := range f.features {
 		ft := &f.features[i]
-		s := t.sight(ft.px, flow.At(t.cam.Normalize(ft.px)))
+		s := t.glimpse(f, ft.px)
 		ft.n, ft.roll = s.n, s.roll
 	}
 	f.twist = turning(flow)
@@ -137,11 +148,7 @@ func (t *Tracker) takeTwist(f *frame) {
 	f.step = geom.TwistBetween(last.scaledTo(f.unit), f.poseCW).Scale(1e6 / float64(f.captured-last.captured))
 	f.stepped, f.twist = true, f.step
 	if last.stepped {
-		before := last.step
-		if last.unit > 0 { // a panorama has none, and no Move
-			before.Move = before.Move.Scale(f.unit / last.unit)
-		}
-		f.twist = f.step.Scale(1.5).Add(before.Scale(-0.5)) // the steps are of the middle between two frames
+		f.twist = f.step.Scale(1.5).Add(last.inUnit(last.step, f.unit).Scale(-0.5)) // the steps are of the middle between two frames
 	}
 }
 
@@ -181,10 +188,7 @@ func (t *Tracker) sees(f *frame, poseCW geom.Pose, p geom.Vec3) geom.Pose {
 	if t.cam.Readout == 0 {
 		return poseCW
 	}
-	roll := f.roll(t.cam)
-	if f.unit > 0 {
-		roll.Move = roll.Move.Scale(t.snapshot.Unit / f.unit)
-	}
+	roll := f.inUnit(f.roll(t.cam), t.snapshot.Unit)
 	px, _ := t.cam.ProjectRolling(poseCW.Apply(p), roll)
 	return poseCW.Moved(roll.Scale(t.cam.Down(px[1])))
 }

@@ -59,7 +59,7 @@ func Start(cfg Config) (*Anchoring, error) {
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
 	}
-	a := &Anchoring{cfg: cfg, tags: boards{opencv.Engine{}, cfg.Boards}, sizes: map[int]float64{}, lens: lens{then: make(chan func(), 1), told: cfg.Camera.Readout != 0 && !cfg.Guessed}}
+	a := &Anchoring{cfg: cfg, tags: boards{opencv.Engine{}, cfg.Boards}, sizes: map[int]float64{}, lens: lens{then: make(chan func(), 1), known: cfg.Camera.Readout != 0 && !cfg.Guessed}}
 	a.begin()
 	return a, nil
 }

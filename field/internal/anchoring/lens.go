@@ -48,7 +48,7 @@ type lens struct {
 	busy        bool
 	then        chan func() // what is to be done with the next frame
 	changes     int
-	told        bool    // the readout
+	known       bool    // nothing is to be found
 	suspected   float64 // what the last look found of it that is yet to be found again, in seconds
 	stepped     float64 // by how much it was changed last
 }
@@ -86,7 +86,7 @@ func (a *Anchoring) refine(captured int64) {
 	default:
 	}
 	s := a.mapper.Snapshot()
-	if a.lens.told && !a.cfg.Guessed || !a.lens.due(captured, s) {
+	if a.lens.known || !a.lens.due(captured, s) {
 		return
 	}
 	focal := a.cfg.Camera.Focal()
@@ -95,7 +95,7 @@ func (a *Anchoring) refine(captured int64) {
 		return func() {
 			switch {
 			case !ok:
-			case !a.lens.told && a.suspect(s.Readout, l):
+			case a.suspect(s.Readout, l):
 				a.lens.found, a.lens.next = captured, captured+lensEvery
 			case a.cfg.Guessed && len(s.Keyframes) >= zoomFrames && zoomNoise*l.ZoomSigma < zoomSure &&
 				math.Abs(math.Log(l.Zoom)) > max(zoomOff, 2*zoomNoise*l.ZoomSigma):

@@ -173,16 +173,7 @@ func (s *sequence) poseAt(frame int, row float64) geom.Pose {
 
 // project is the true pixel of a world point in a frame; front is false behind the camera.
 func (s *sequence) project(frame int, p geom.Vec3) (px geom.Vec2, z float64, front bool) {
-	row := float64(s.cam.Height-1) / 2
-	for range 3 { // a row of a rolling shutter has a pose of its own
-		c := s.poseAt(frame, row).Apply(p)
-		px, front = s.cam.Project(c)
-		row, z = px[1], c[2]
-		if !front || s.cam.Readout == 0 {
-			break
-		}
-	}
-	return px, z, front
+	return s.cam.ProjectRows(func(row float64) geom.Pose { return s.poseAt(frame, row) }, p)
 }
 
 const (
