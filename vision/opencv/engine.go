@@ -21,8 +21,8 @@ func (Engine) Prepare(g *image.Gray) (track.Picture, error) {
 }
 
 // Flow follows points between two pictures that this Engine prepared.
-func (Engine) Flow(from, to track.Picture, at, guess []geom.Vec2, near bool) ([]geom.Vec2, []bool, error) {
-	return from.(*Pyramid).Flow(to.(*Pyramid), at, guess, near)
+func (Engine) Flow(from, to track.Picture, at, guess []geom.Vec2, halvings int) ([]geom.Vec2, []bool, error) {
+	return from.(*Pyramid).Flow(to.(*Pyramid), at, guess, halvings)
 }
 
 // Corners returns corners of a picture that this Engine prepared.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
 	"sightline/vision"
 	"sightline/vision/geom"
@@ -58,7 +59,7 @@ func (t *Tracker) follow(f *frame) error {
 	for i, ft := range t.last.features {
 		at[i] = ft.px
 	}
-	found, ok, err := t.flowBothWays(before, f.picture, at, t.guesses(f))
+	found, ok, err := t.flowFrom(before, f.picture, at, t.guesses(f))
 	if err != nil {
 		return err
 	}
@@ -68,7 +69,7 @@ func (t *Tracker) follow(f *frame) error {
 			for i, px := range at {
 				guess[i] = px.Add(shift)
 			}
-			again, okAgain, err := t.flowBothWays(before, f.picture, at, guess)
+			again, okAgain, err := t.flowBothWays(before, f.picture, at, guess, mostHalvings)
 			if err != nil {
 				return err
 			}
@@ -99,13 +100,71 @@ func count(ok []bool) int {
 	return n
 }
 
+// How often the pictures are halved to begin with, where points are followed.
+const (
+	// mostHalvings is for guesses that may be off by tens of pixels, and backHalvings for the way back, whose guess is
+	// where it should end: with the finest scale alone more return that should not.
+	mostHalvings = 3
+	backHalvings = 1
+	// surpriseLimit is up to how many pixels guesses were off a frame ago for the finest scale to be enough, which
+	// reaches ten. It takes 0.6 of the time, and in three simulated plants 6.2, 8.8 and 8.6 % of the features are more
+	// than 3 px off after 30 frames, where 6.0, 7.9 and 8.7 are without it.
+	surpriseLimit = 4.0
+)
+
+// flowFrom follows points from their guesses: where the last ones were good at the finest scale first, and only what
+// is not found there from the coarsest on.
+func (t *Tracker) flowFrom(from, to Picture, at, guess []geom.Vec2) (found []geom.Vec2, ok []bool, err error) {
+	if t.surprise > surpriseLimit {
+		found, ok, err = t.flowBothWays(from, to, at, guess, mostHalvings)
+	} else if found, ok, err = t.flowBothWays(from, to, at, guess, 0); err == nil {
+		err = t.flowLost(from, to, at, guess, found, ok)
+	}
+	t.surprise = surprise(guess, found, ok)
+	return found, ok, err
+}
+
+// flowLost follows those that are not ok from the coarsest scale on.
+func (t *Tracker) flowLost(from, to Picture, at, guess, found []geom.Vec2, ok []bool) error {
+	var lost []int
+	var lostAt, lostGuess []geom.Vec2
+	for i := range ok {
+		if !ok[i] {
+			lost, lostAt, lostGuess = append(lost, i), append(lostAt, at[i]), append(lostGuess, guess[i])
+		}
+	}
+	again, okAgain, err := t.flowBothWays(from, to, lostAt, lostGuess, mostHalvings)
+	if err != nil {
+		return err
+	}
+	for k, i := range lost {
+		found[i], ok[i] = again[k], okAgain[k]
+	}
+	return nil
+}
+
+// surprise is by how many pixels nine in ten of the points that were found were guessed wrong at most.
+func surprise(guess, found []geom.Vec2, ok []bool) float64 {
+	var off []float64
+	for i := range ok {
+		if ok[i] {
+			off = append(off, found[i].Sub(guess[i]).Norm())
+		}
+	}
+	if len(off) == 0 {
+		return math.Inf(1)
+	}
+	slices.Sort(off)
+	return off[len(off)*9/10]
+}
+
 // flowBothWays follows points forth and back, and keeps those that return to where they started.
-func (t *Tracker) flowBothWays(from, to Picture, at, guess []geom.Vec2) ([]geom.Vec2, []bool, error) {
-	found, ok, err := t.cfg.Imager.Flow(from, to, at, guess, false)
+func (t *Tracker) flowBothWays(from, to Picture, at, guess []geom.Vec2, halvings int) ([]geom.Vec2, []bool, error) {
+	found, ok, err := t.cfg.Imager.Flow(from, to, at, guess, halvings)
 	if err != nil {
 		return nil, nil, err
 	}
-	back, okBack, err := t.cfg.Imager.Flow(to, from, found, at, true)
+	back, okBack, err := t.cfg.Imager.Flow(to, from, found, at, backHalvings)
 	if err != nil {
 		return nil, nil, err
 	}

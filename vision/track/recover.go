@@ -30,7 +30,7 @@ func (t *Tracker) reacquire(f *frame) {
 	if err != nil {
 		return
 	}
-	found, ok, err := t.flowBothWays(from, f.picture, at, guess)
+	found, ok, err := t.flowBothWays(from, f.picture, at, guess, mostHalvings)
 	if err != nil {
 		return
 	}

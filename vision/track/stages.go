@@ -13,20 +13,23 @@ const (
 	StagePose
 	StageCorners
 	StageAnchors
+	StageBeside
 	stageCount
 )
 
 // String names the stage.
 func (s Stage) String() string {
-	return [...]string{"pyramid", "map", "flow", "pose", "corners", "anchors"}[s]
+	return [...]string{"pyramid", "map", "flow", "pose", "corners", "anchors", "beside"}[s]
 }
 
-// Stages is the time that each stage took of the last frame. The pose stage contains the corners.
+// Stages is the time that each stage took of the last frame. The pose stage contains the corners. What is done beside
+// the frames, on other goroutines, takes no time of them; of a tracker that maps in step it is StageBeside, and no
+// other stage contains it.
 type Stages [stageCount]time.Duration
 
 func (s *Stages) start(stage Stage) (done func()) {
-	begun := time.Now()
-	return func() { s[stage] += time.Since(begun) }
+	begun, beside := time.Now(), s[StageBeside]
+	return func() { s[stage] += time.Since(begun) - (s[StageBeside] - beside) }
 }
 
 // Stages returns the times of the last frame, and begins again.

@@ -270,6 +270,9 @@ func (t *Tracker) observations(f *frame) []mapping.Observation {
 // done; without, it may be dropped where the mapper is too busy, and says so.
 func (t *Tracker) onMapper(wait bool, f func()) bool {
 	if t.cfg.Sync {
+		if !wait {
+			defer t.times.start(StageBeside)()
+		}
 		f()
 		return true
 	}

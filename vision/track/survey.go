@@ -45,6 +45,7 @@ func (t *Tracker) measure(finder *stereo.Rangefinder, s *survey) {
 func (t *Tracker) survey(s survey) {
 	t.budget--
 	if t.cfg.Sync {
+		defer t.times.start(StageBeside)()
 		if t.finder == nil {
 			t.finder = stereo.NewRangefinder(t.cfg.Camera)
 		}

@@ -31,9 +31,9 @@ type Motion struct {
 // Imager follows features (implemented by vision/opencv).
 type Imager interface {
 	Prepare(g *image.Gray) (Picture, error)
-	// Flow follows points (pixels) from one picture to another, each from its guess, which near says to be
-	// right to a few pixels.
-	Flow(from, to Picture, at, guess []geom.Vec2, near bool) (found []geom.Vec2, ok []bool, err error)
+	// Flow follows points (pixels) from one picture to another, each from its guess, beginning where the pictures are
+	// halved so many times: guesses may be off by about ten pixels, doubled with each.
+	Flow(from, to Picture, at, guess []geom.Vec2, halvings int) (found []geom.Vec2, ok []bool, err error)
 	// Corners returns up to most corners, at least distance pixels apart and from those taken.
 	Corners(p Picture, taken []geom.Vec2, most int, distance float64) ([]geom.Vec2, error)
 	// Small returns the picture at an eighth of its size.
@@ -69,7 +69,8 @@ type Tracker struct {
 	state    vision.State
 	reason   string
 	snapshot *mapping.Snapshot
-	last     *frame // the frame before this one
+	last     *frame  // the frame before this one
+	surprise float64 // px, see surprise
 	history  []*frame
 	faded    []*faded         // older than the history, without pictures
 	keep     map[int64]*frame // key frames of the map, by capture time

@@ -186,8 +186,13 @@ func (a *Anchoring) Recall(path, machine string) (bodies map[string]string, err 
 // Machine is the machine on whose board a tag was seen, or "".
 func (a *Anchoring) Machine() string { return a.tags.machine(a.Markers()) }
 
-// Stages returns the times of the last frame's stages.
-func (a *Anchoring) Stages() track.Stages { return a.tracker.Stages() }
+// Stages returns the times of the last frame's stages, and begins again.
+func (a *Anchoring) Stages() track.Stages {
+	s := a.tracker.Stages()
+	s[track.StageBeside] += a.lens.looked
+	a.lens.looked = 0
+	return s
+}
 
 // Close ends the mapper and frees the pictures.
 func (a *Anchoring) Close() {

@@ -3,6 +3,7 @@ package anchoring
 import (
 	"fmt"
 	"math"
+	"time"
 
 	"sightline/vision/camera"
 	"sightline/vision/mapping"
@@ -48,9 +49,10 @@ type lens struct {
 	busy        bool
 	then        chan func() // what is to be done with the next frame
 	changes     int
-	known       bool    // nothing is to be found
-	suspected   float64 // what the last look found of it that is yet to be found again, in seconds
-	stepped     float64 // by how much it was changed last
+	looked      time.Duration // of looks in step, since Stages were asked for
+	known       bool          // nothing is to be found
+	suspected   float64       // what the last look found of it that is yet to be found again, in seconds
+	stepped     float64       // by how much it was changed last
 }
 
 // name is the run's name, with another one for what was mapped through another lens.
@@ -147,7 +149,10 @@ func (a *Anchoring) setReadout(seconds float64) {
 // beside does something that takes long, and what it returns with a later frame; in step, both at once.
 func (a *Anchoring) beside(f func() func()) {
 	if a.cfg.Sync {
-		f()()
+		begun := time.Now()
+		then := f()
+		a.lens.looked += time.Since(begun)
+		then()
 		return
 	}
 	a.lens.busy = true

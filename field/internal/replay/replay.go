@@ -39,7 +39,7 @@ type Config struct {
 	MapIn       string  `type:"existingfile" help:"Begin with the maps and the marks of this file."`
 	MapOut      string  `help:"Write the maps and the marks to this file at the end."`
 	NoMarkers   bool    `help:"Do not read ArUco markers."`
-	Sync        bool    `help:"Map in step with the frames, as fast as they can be read, so that a run repeats exactly. Without it they come at --fps and are mapped beside, as in a call."`
+	Sync        bool    `help:"Map in step with the frames, as fast as they can be read, so that a run repeats exactly; the time of that is shown as beside, and is not in that of a frame. Without it they come at --fps and are mapped beside, as in a call."`
 	FPS         float64 `default:"30" help:"Frames per second of the sequence."`
 	Verbose     bool    `short:"v" help:"Say what the tracker does."`
 }
@@ -154,8 +154,9 @@ func (r *run) frame(n int, grey *image.Gray) error {
 			r.eye.Place(strconv.Itoa(i), r.captured(a.frame), []geom.Vec2{a.px})
 		}
 	}
-	r.total = append(r.total, time.Since(begin))
-	r.stages = append(r.stages, r.eye.Stages())
+	took, stages := time.Since(begin), r.eye.Stages()
+	r.total = append(r.total, took-stages[track.StageBeside])
+	r.stages = append(r.stages, stages)
 	if e.State == vision.Tracking {
 		r.tracked++
 		if r.begun < 0 {
