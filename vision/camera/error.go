@@ -22,7 +22,10 @@ func (e Error) Radius95() float64 {
 	if !(hi < math.Inf(1)) {
 		return math.Inf(1)
 	}
-	for hi-lo > 0.01 {
+	for range 50 { // to a hundredth of a pixel, or what there is of digits
+		if hi-lo < 0.01 {
+			break
+		}
 		if mid := (lo + hi) / 2; e.Beyond(mid) > 0.05 {
 			lo = mid
 		} else {

@@ -33,6 +33,11 @@ func TestErrorAgainstDraws(t *testing.T) {
 			t.Errorf("%+v: %.3f are beyond 10 px, claimed %.3f", e, got, want)
 		}
 	}
+	for _, e := range []Error{{Near: 1e20}, {Near: 1e300, Doubt: 0.5, Far: 1}} {
+		if r := e.Radius95(); !(r > 1e20) || math.IsInf(r, 1) {
+			t.Errorf("%+v is within %g", e, r)
+		}
+	}
 	for _, e := range []Error{{Near: math.NaN()}, {Near: 1, Doubt: 0.1, Far: math.NaN()}, {Near: math.Inf(1)}} {
 		if !math.IsInf(e.Sigma(), 1) {
 			t.Errorf("%+v has the standard deviation %g", e, e.Sigma())

@@ -130,8 +130,8 @@ func (m Model) ProjectRows(poseCW func(row float64) geom.Pose, p geom.Vec3) (px 
 	return px, depth, ok
 }
 
-// Normalize returns the point x/z, y/z that lands on a pixel: the inverse of Project, by fixed-point
-// iteration where there is distortion.
+// Normalize returns the point x/z, y/z that lands on a pixel: the inverse of Project, by Newton's method where there is
+// distortion. Where the distortion has no inverse it is some finite point; see Invertible.
 func (m Model) Normalize(px geom.Vec2) geom.Vec2 {
 	d := geom.Vec2{(px[0] - m.Cx) / m.Fx, (px[1] - m.Cy) / m.Fy}
 	if m.K1 == 0 && m.K2 == 0 && m.K3 == 0 && m.P1 == 0 && m.P2 == 0 {
@@ -139,9 +139,36 @@ func (m Model) Normalize(px geom.Vec2) geom.Vec2 {
 	}
 	x := d
 	for range 10 {
-		x = x.Add(d.Sub(m.distort(x)))
+		e := d.Sub(m.distort(x))
+		if e.Norm() < 1e-12 {
+			break
+		}
+		xx, xy, yx, yy := m.distortBy(x)
+		det := xx*yy - xy*yx
+		if !(det > leastStretch) {
+			break
+		}
+		x = x.Add(geom.Vec2{yy*e[0] - xy*e[1], xx*e[1] - yx*e[0]}.Scale(1 / det))
 	}
 	return x
+}
+
+// leastStretch is by how much a distortion must still stretch an area to have an inverse that is worth something.
+const leastStretch = 1e-3
+
+// Invertible says whether every pixel of the picture's rim is seen by one ray, which leads back to it.
+func (m Model) Invertible() bool {
+	w, h := float64(m.Width-1), float64(m.Height-1)
+	for i := range 33 {
+		s := float64(i) / 32
+		for _, px := range []geom.Vec2{{s * w, 0}, {s * w, h}, {0, s * h}, {w, s * h}} {
+			back, ok := m.Project(m.Ray(px))
+			if !ok || !(back.Sub(px).Norm() < 0.05) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // Ray returns the unit direction, in the camera's frame, of what a pixel sees.
@@ -164,6 +191,16 @@ func (m Model) SpreadPx(c geom.Vec3, cov geom.Mat3) float64 {
 // Contains says whether a pixel is in the picture with a margin in pixels to its edges.
 func (m Model) Contains(px geom.Vec2, margin float64) bool {
 	return px[0] >= margin && px[1] >= margin && px[0] <= float64(m.Width-1)-margin && px[1] <= float64(m.Height-1)-margin
+}
+
+// distortBy are the derivatives of distort: of x by x and by y, and of y by x and by y.
+func (m Model) distortBy(n geom.Vec2) (xx, xy, yx, yy float64) {
+	x, y := n[0], n[1]
+	r := x*x + y*y
+	k := 1 + r*(m.K1+r*(m.K2+r*m.K3))
+	dk := 2 * (m.K1 + r*(2*m.K2+r*3*m.K3)) // of k by x is x times that
+	cross := x*y*dk + 2*m.P1*x + 2*m.P2*y
+	return k + x*x*dk + 2*m.P1*y + 6*m.P2*x, cross, cross, k + y*y*dk + 6*m.P1*y + 2*m.P2*x
 }
 
 func (m Model) distort(n geom.Vec2) geom.Vec2 {

@@ -99,3 +99,25 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// A lens that folds the picture over in its corners gives rays that are numbers, and says so; a strong one that does not
+// is undone to the corners (that of a Kinect as in the TUM RGB-D benchmark, freiburg1).
+func TestInvertible(t *testing.T) {
+	for _, c := range []struct {
+		m    Model
+		want bool
+	}{
+		{Model{Width: 640, Height: 480, Fx: 300, Fy: 300, Cx: 320, Cy: 240, K1: -0.35}, false},
+		{Model{Width: 640, Height: 480, Fx: 517.3, Fy: 516.5, Cx: 318.6, Cy: 255.3, K1: 0.2624, K2: -0.9531, P1: -0.0054, P2: 0.0026, K3: 1.1633}, true},
+		{Model{Width: 640, Height: 480, Fx: 600, Fy: 600, Cx: 320, Cy: 240}, true},
+	} {
+		if got := c.m.Invertible(); got != c.want {
+			t.Errorf("%+v: invertible %v", c.m, got)
+		}
+		for _, px := range []geom.Vec2{{0, 0}, {639, 0}, {0, 479}, {639, 479}, {320, 0}} {
+			if n := c.m.Normalize(px); !(n.Norm() < 10) {
+				t.Errorf("%+v sees %v at %v", c.m, px, n)
+			}
+		}
+	}
+}

@@ -122,25 +122,10 @@ func (l *Lens) check(v *views, maxRMS float64) error {
 		return fmt.Errorf("the focal length is known to %.1f %% only, want %.1f: more views, nearer and more tilted", 100*relative, 100*focalSigma)
 	case m.Valid() != nil:
 		return m.Valid()
-	case !sound(m):
+	case !m.Invertible():
 		return fmt.Errorf("the lens found folds the picture's rim (%s): bring the board into its corners, and the wide angles of a fisheye are not for this model", m.Row())
 	}
 	return nil
-}
-
-// sound says whether every pixel of the rim is seen by one ray, which leads back to it.
-func sound(m camera.Model) bool {
-	w, h := float64(m.Width-1), float64(m.Height-1)
-	for i := range 33 {
-		s := float64(i) / 32
-		for _, px := range []geom.Vec2{{s * w, 0}, {s * w, h}, {0, s * h}, {w, s * h}} {
-			back, ok := m.Project(m.Ray(px))
-			if !ok || !(back.Sub(px).Norm() < 0.05) {
-				return false
-			}
-		}
-	}
-	return true
 }
 
 // fields of view in degrees: across, down, and from corner to corner.
