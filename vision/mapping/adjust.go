@@ -31,8 +31,7 @@ func (w *world) adjust(newest int) {
 	w.dropOutliers(ids)
 }
 
-// problem gathers the newest key frames as free cameras, all others as fixed ones. The first two hold
-// the world in place and in scale until there are more.
+// problem gathers the newest key frames as free cameras, all others as fixed ones, and the first in any case.
 func (w *world) problem(newest int) (*solve.Bundle, []FeatureID) {
 	n := len(w.frames)
 	index := map[FeatureID]int{}

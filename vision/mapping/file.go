@@ -165,18 +165,28 @@ func Decode(data []byte) (s Saved, err error) {
 	}
 	d := decoder{r: bytes.NewReader(data[len(magic)+1 : body])}
 	s.Machine = d.text()
-	for range d.count(1) {
+	for range d.count(9) {
 		s.Worlds = append(s.Worlds, d.world())
+		if d.err != nil {
+			break
+		}
 	}
-	for range d.count(1) {
+	for range d.count(16) {
 		m := SavedMark{ID: d.text(), Body: d.text(), World: int(d.uint32())}
 		for range d.count(76) {
 			p := SavedPoint{Spot: geom.Spot{P: d.vec()}, Normal: d.vec32()}
 			p.Cov, p.Doubt, p.Off = d.symmetric(), d.probability(), d.vec32()
 			m.Points = append(m.Points, p)
 		}
-		if d.err == nil && m.World >= len(s.Worlds) {
+		switch {
+		case d.err != nil:
+		case m.World >= len(s.Worlds):
 			d.err = fmt.Errorf("mark %q is in world %d of %d", m.ID, m.World, len(s.Worlds))
+		case len(m.Points) == 0:
+			d.err = fmt.Errorf("mark %q has no points", m.ID)
+		}
+		if d.err != nil {
+			break
 		}
 		s.Marks = append(s.Marks, m)
 	}
@@ -278,6 +288,9 @@ func (d *decoder) world() (w SavedWorld) {
 	}
 	for range d.count(100) {
 		w.Keyframes = append(w.Keyframes, d.keyframe())
+	}
+	if d.err == nil && len(w.Keyframes) < leastSaved {
+		d.err = fmt.Errorf("a map of %d key frames, at least %d", len(w.Keyframes), leastSaved)
 	}
 	return w
 }

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"encoding/binary"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -75,6 +76,36 @@ func TestAlteredMapFileIsRefused(t *testing.T) {
 	}
 	if _, err := ReadFile(filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("a file that is not there was read")
+	}
+}
+
+// TestMapFileThatCannotBe has a right checksum and a content that no mapper has written.
+func TestMapFileThatCannotBe(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*Saved)
+		want   string
+	}{
+		"no key frames":    {func(s *Saved) { s.Worlds[0].Keyframes = nil }, "0 key frames"},
+		"no points":        {func(s *Saved) { s.Marks[0].Points = nil }, "no points"},
+		"a world too far":  {func(s *Saved) { s.Marks[0].World = 1 }, "in world 1 of 1"},
+		"no rotation":      {func(s *Saved) { s.Worlds[0].Keyframes[1].PoseCW.R[0] = 2 }, "rotation"},
+		"a doubt of three": {func(s *Saved) { s.Marks[0].Points[0].Doubt = 3 }, "probability"},
+	} {
+		s := saved()
+		c.change(&s)
+		if _, err := Decode(Encode(s)); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	// More worlds than there is content for are not made room for.
+	content := append([]byte(magic), fileVersion)
+	content = binary.LittleEndian.AppendUint32(content, 0)       // no name
+	content = binary.LittleEndian.AppendUint32(content, 100_000) // worlds
+	content = append(content, make([]byte, 1_000_000)...)
+	content[len(magic)+1+8] = 2 // is no bool that is written
+	data := sealed(content)
+	if n := testing.AllocsPerRun(1, func() { _, _ = Decode(data) }); n > 1000 {
+		t.Errorf("%.0f allocations for a file of nothing", n)
 	}
 }
 

@@ -2,7 +2,7 @@
 //
 // One goroutine at a time calls a Mapper (Serve, or the tracker itself where runs must repeat exactly);
 // everybody else reads immutable Snapshots. The world's frame is the first key frame's camera. Its
-// unit is the median depth of the first two views until a marker of known size makes it metres.
+// unit is the median depth of the last of the views it began with until a marker of known size makes it metres.
 package mapping
 
 import (
@@ -75,7 +75,7 @@ type Snapshot struct {
 	Metric bool
 	// Readout is how long reading a picture takes, in seconds, as the map is made for; see camera.Model.
 	Readout float64
-	// Keyframes are in the order of capture.
+	// Keyframes are in the order of capture, those of each world that became part of it by themselves.
 	Keyframes []*Keyframe
 	Landmarks map[FeatureID]Landmark
 	Links     Links // of Keyframes

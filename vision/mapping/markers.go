@@ -1,7 +1,9 @@
 package mapping
 
 import (
+	"maps"
 	"math"
+	"slices"
 
 	"sightline/vision/geom"
 )
@@ -17,7 +19,8 @@ func (m *Mapper) measureScale() {
 	if w.metric {
 		return
 	}
-	for id, size := range m.cfg.Sizes {
+	for _, id := range slices.Sorted(maps.Keys(m.cfg.Sizes)) { // a run repeats exactly
+		size := m.cfg.Sizes[id]
 		c, ok := w.corners(id)
 		if !ok || size <= 0 {
 			continue
