@@ -58,7 +58,7 @@ func describeAt(orb *gocv.ORB, full gocv.Mat, scale float64, at []geom.Vec2, out
 	var keys []gocv.KeyPoint
 	for i, p := range at {
 		x, y := (p[0]+0.5)/scale-0.5, (p[1]+0.5)/scale-0.5
-		if x < patchBorder || y < patchBorder || x >= float64(size.X-patchBorder) || y >= float64(size.Y-patchBorder) {
+		if !(x >= patchBorder && y >= patchBorder && x < float64(size.X-patchBorder) && y < float64(size.Y-patchBorder)) {
 			continue
 		}
 		keys = append(keys, gocv.KeyPoint{X: x, Y: y, Size: 2*patchRadius + 1, Response: 1, ClassID: i,

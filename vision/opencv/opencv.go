@@ -78,23 +78,23 @@ type Pyramid struct {
 	width, height int
 }
 
-// Window is the side, in pixels, of the patch that Flow follows, and Halvings how often a pyramid's picture is halved: a
+// window is the side, in pixels, of the patch that Flow follows, and Halvings how often a pyramid's picture is halved: a
 // guess may be off by about half a window at the coarsest scale, 10·2³ = 80 px.
 const (
-	Window   = 21
+	window   = 21
 	Halvings = 3
 )
 
 // NewPyramid copies a grey picture and builds its pyramid.
 func NewPyramid(g *image.Gray) (*Pyramid, error) {
 	b := g.Bounds()
-	if b.Dx() < 4*Window || b.Dy() < 4*Window {
-		return nil, fmt.Errorf("opencv: picture of %dx%d is too small to track in, at least %d pixels a side", b.Dx(), b.Dy(), 4*Window)
+	if b.Dx() < 4*window || b.Dy() < 4*window {
+		return nil, fmt.Errorf("opencv: picture of %dx%d is too small to track in, at least %d pixels a side", b.Dx(), b.Dy(), 4*window)
 	}
 	var e cError
 	msg, n := e.args()
 	c := C.sl_pyramid_new((*C.uchar)(unsafe.Pointer(&g.Pix[g.PixOffset(b.Min.X, b.Min.Y)])),
-		C.int(b.Dx()), C.int(b.Dy()), C.int(g.Stride), Window, Halvings, msg, n)
+		C.int(b.Dx()), C.int(b.Dy()), C.int(g.Stride), window, Halvings, msg, n)
 	if c == nil {
 		return nil, e.wrap("buildOpticalFlowPyramid")
 	}
@@ -123,7 +123,7 @@ func (p *Pyramid) Flow(to *Pyramid, at, guess []geom.Vec2, halvings int) ([]geom
 	a, f, ok := floats(at), floats(guess), make([]C.uchar, len(at))
 	var e cError
 	msg, n := e.args()
-	if C.sl_flow(p.c, to.c, &a[0], &f[0], C.int(len(at)), Window, C.int(min(halvings, Halvings)), &ok[0], msg, n) < 0 {
+	if C.sl_flow(p.c, to.c, &a[0], &f[0], C.int(len(at)), window, C.int(min(halvings, Halvings)), &ok[0], msg, n) < 0 {
 		return nil, nil, e.wrap("calcOpticalFlowPyrLK")
 	}
 	return points(f), bools(ok), nil
@@ -139,7 +139,7 @@ func (p *Pyramid) Corners(taken []geom.Vec2, most int, distance float64) ([]geom
 	out := make([]C.float, 2*most)
 	var e cError
 	msg, n := e.args()
-	got := C.sl_corners(p.c, &t[0], C.int(len(taken)), C.float(distance), Window/2+1, cornerQuality, &out[0], C.int(most), msg, n)
+	got := C.sl_corners(p.c, &t[0], C.int(len(taken)), C.float(distance), window/2+1, cornerQuality, &out[0], C.int(most), msg, n)
 	if got < 0 {
 		return nil, e.wrap("goodFeaturesToTrack")
 	}

@@ -71,6 +71,27 @@ func TestFlowFindsASubPixelShift(t *testing.T) {
 	}
 }
 
+// A picture that is too small to be halved three times still has one at an eighth of its size.
+func TestSmallOfASmallPicture(t *testing.T) {
+	g := image.NewGray(image.Rect(0, 0, 160, 120))
+	for i := range g.Pix {
+		g.Pix[i] = uint8(40 + i%160)
+	}
+	p, err := NewPyramid(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	s := p.Small()
+	for y := range 15 {
+		for x := range 20 {
+			if got, want := float64(s.Pix[y*s.Stride+x]), float64(40+8*x)+3.5; math.Abs(got-want) > 6 {
+				t.Fatalf("%.0f at %d %d, want %.0f", got, x, y, want)
+			}
+		}
+	}
+}
+
 func TestCornersKeepTheirDistance(t *testing.T) {
 	p := pyramid(t, blobs(geom.Vec2{}))
 	taken := []geom.Vec2{{160, 120}}

@@ -40,8 +40,13 @@ sl_pyramid *sl_pyramid_new(const unsigned char *grey, int width, int height, int
 void sl_pyramid_free(sl_pyramid *p) { delete p; }
 
 void sl_level(const sl_pyramid *p, int level, unsigned char *out, int width, int height) {
-  const cv::Mat &m = p->levels[2 * level];  // pictures and gradients take turns
-  for (int y = 0; y < std::min(height, m.rows); y++) std::memcpy(out + y * width, m.ptr(y), std::min(width, m.cols));
+  // Pictures and gradients take turns; a small picture has fewer.
+  const cv::Mat &m = p->levels[std::min<size_t>(2 * level, p->levels.size() - 2)];
+  cv::Mat to(height, width, CV_8U, out);
+  if (m.size() == to.size())
+    m.copyTo(to);
+  else
+    cv::resize(m, to, to.size(), 0, 0, cv::INTER_AREA);
 }
 
 int sl_flow(const sl_pyramid *from, const sl_pyramid *to, const float *at, float *found, int n,
