@@ -17,7 +17,7 @@ type PlacementState int
 const (
 	Waiting PlacementState = iota // for a map, or for the surface to be known
 	Placed
-	Refused // the frame is forgotten, or the pixel is outside it
+	Refused // the frame is forgotten, or the mark is outside it
 )
 
 // Point is where one pixel of a mark is in the world.
@@ -66,6 +66,10 @@ const lateralSigma = 0.4
 func (t *Tracker) Place(id string, captured int64, pixels []geom.Vec2) {
 	a := &anchor{Placement: Placement{ID: id}, pixels: slices.Clone(pixels), measured: map[int]measurement{}}
 	t.put(a)
+	if !t.intoPicture(a.pixels) {
+		a.State, a.Reason = Refused, "it is outside of the picture: draw it again"
+		return
+	}
 	f := t.find(captured)
 	if f == nil {
 		a.State, a.Reason = Refused, "the frame it was drawn on is no longer remembered: draw it again"
@@ -78,6 +82,21 @@ func (t *Tracker) Place(id string, captured int64, pixels []geom.Vec2) {
 	} else {
 		t.placeOnPanorama(a)
 	}
+}
+
+// intoPicture moves pixels that are outside of the picture to its rim; false where all are, or one is no number.
+func (t *Tracker) intoPicture(pixels []geom.Vec2) bool {
+	in := 0
+	for i, px := range pixels {
+		if math.IsNaN(px[0]) || math.IsNaN(px[1]) {
+			return false
+		}
+		if t.cam.Contains(px, -0.5) {
+			in++
+		}
+		pixels[i] = geom.Vec2{math.Min(math.Max(px[0], 0), float64(t.cam.Width-1)), math.Min(math.Max(px[1], 0), float64(t.cam.Height-1))}
+	}
+	return in > 0
 }
 
 // put takes a mark among the others, in the place of one of the same ID.
@@ -148,17 +167,19 @@ func (a *anchor) move(m mapping.Move, s *mapping.Snapshot) {
 	if a.frame != nil {
 		a.frame.move(m, s)
 	}
+	for i, q := range a.measured { // of a mark that still waits too
+		if q.world == m.From {
+			q = q.scaledTo(m.Unit)
+			q.unit, q.world = s.Unit/m.By.S, s.World
+			a.measured[i] = q.scaledTo(s.Unit)
+		}
+	}
 	if a.world != m.From {
 		return
 	}
 	by := m.By
 	by.S *= m.Unit / a.unit
 	a.transform(by)
-	for i, q := range a.measured {
-		q = q.scaledTo(a.unit)
-		q.unit = s.Unit / by.S
-		a.measured[i] = q.scaledTo(s.Unit)
-	}
 	a.world, a.unit, a.Map, a.Metric = s.World, s.Unit, s.Name, s.Metric
 }
 
@@ -280,7 +301,7 @@ func (t *Tracker) apart(grey *image.Gray, px geom.Vec2, support []mapping.Suppor
 	n := cam.Normalize(px)
 	var out []mapping.Support
 	for _, s := range support {
-		if s.N.Sub(n).Norm() > mapping.Reach {
+		if !(s.N.Sub(n).Norm() <= mapping.Reach) {
 			continue
 		}
 		if to, ok := cam.Project(geom.Vec3{s.N[0], s.N[1], 1}); ok {

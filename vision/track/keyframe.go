@@ -56,10 +56,10 @@ func (t *Tracker) maybeKeyframe(f *frame) {
 		return
 	}
 	p := mapping.Proposal{Captured: f.captured, PoseCW: f.poseCW, Seen: t.observations(f), Flow: f.flow, Grey: f.grey}
-	unit := t.snapshot.Unit
-	mapper := t.cfg.Mapper
+	world, unit, mapper := t.snapshot.World, t.snapshot.Unit, t.cfg.Mapper
 	taken := t.onMapper(false, func() {
-		if now := mapper.Snapshot(); now != nil {
+		// Where the map has become part of another one since, the pose is of a world that is no more.
+		if now := mapper.Snapshot(); now != nil && now.World == world {
 			p.PoseCW.T = p.PoseCW.T.Scale(now.Unit / unit)
 			mapper.Insert(p)
 		}

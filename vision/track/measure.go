@@ -14,6 +14,7 @@ type measurement struct {
 	mapping.Surface
 	known bool    // nothing could be told otherwise
 	unit  float64 // of the map it was measured in
+	world string  // that is
 	// parallax is by how many pixels the spot moved between the views it was measured from.
 	parallax float64
 }
@@ -35,23 +36,19 @@ const (
 // suggest where there is nothing to measure with. False where it is not known, or not yet.
 func (t *Tracker) surfaceAt(a *anchor, i int, support []mapping.Support) (mapping.Surface, bool) {
 	f, px := a.frame, a.pixels[i]
-	old, has := a.measured[i]
-	if has {
-		old = old.scaledTo(t.snapshot.Unit)
-	}
+	old, has := a.measuredIn(t.snapshot, i)
 	if f.grey != nil {
 		views, parallax := t.viewsOf(f, px, old.Inv)
 		if len(views) > 0 && parallax >= betterParallax*old.parallax {
 			if t.budget > 0 {
-				t.survey(survey{anchor: a, sample: i, world: f.world, found: measurement{unit: t.snapshot.Unit, parallax: parallax},
+				t.survey(survey{anchor: a, sample: i, readout: t.cam.Readout, found: measurement{unit: t.snapshot.Unit, world: f.world, parallax: parallax},
 					spot: stereo.Spot{Grey: f.grey, Px: px, Views: views, Before: old.Surface, Support: support, Around: 1 / t.medianDepth(f)}})
 			} else {
 				a.wanting = true
 			}
-			if old, has = a.measured[i]; !has {
+			if old, has = a.measuredIn(t.snapshot, i); !has {
 				return mapping.Surface{}, false // in a few frames
 			}
-			old = old.scaledTo(t.snapshot.Unit)
 		}
 	}
 	if old.known {
@@ -59,6 +56,15 @@ func (t *Tracker) surfaceAt(a *anchor, i int, support []mapping.Support) (mappin
 	}
 	s, ok := mapping.Decide(mapping.FitSurfaces(t.cam.Normalize(px), t.apart(f.grey, px, support)))
 	return s, ok && s.Inv > 0
+}
+
+// measuredIn is the surface at a sample of a mark in the unit of a map, where it was measured in that.
+func (a *anchor) measuredIn(s *mapping.Snapshot, sample int) (measurement, bool) {
+	m, has := a.measured[sample]
+	if !has || m.world != s.World {
+		return measurement{}, false
+	}
+	return m.scaledTo(s.Unit), true
 }
 
 // scaledTo returns the measurement in another unit of the same world.

@@ -176,6 +176,7 @@ func (t *Tracker) setReadout(seconds float64) {
 	for _, f := range [...]*frame{t.last, t.starter.reference, t.panorama.reference} {
 		correct(f)
 	}
+	t.faded = nil // how fast their features moved is not kept
 	for _, a := range t.anchors {
 		correct(a.frame)
 		a.measured = map[int]measurement{} // by poses that were off

@@ -246,6 +246,7 @@ func (t *Tracker) begin(views []view, st start, f *frame) error {
 		t.keep[v.frame.captured] = v.frame
 	}
 	if !t.locate(f, t.snapshot.Keyframe(f.captured).PoseCW) {
+		t.onMapper(true, t.cfg.Mapper.Park)
 		t.snapshot = nil
 		t.starter.reference = f
 		return nil

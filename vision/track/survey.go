@@ -10,11 +10,11 @@ import (
 // survey is the measuring of the surface at one sample of a mark. It takes as long as a frame, so it is done on a
 // goroutine of its own, and the mark follows when it is done.
 type survey struct {
-	anchor *anchor // only the tracker's goroutine looks into it
-	sample int
-	world  string
-	spot   stereo.Spot
-	found  measurement
+	anchor  *anchor // only the tracker's goroutine looks into it
+	sample  int
+	readout float64 // of the poses of its views
+	spot    stereo.Spot
+	found   measurement
 }
 
 // mostSurveys is how many surveys may be under way.
@@ -66,7 +66,7 @@ func (t *Tracker) takeSurveys() {
 			t.surveying--
 			s.anchor.surveying--
 			s.anchor.wanting = true
-			if s.anchor.frame.world == s.world {
+			if s.anchor.frame.world == s.found.world && s.readout == t.cam.Readout {
 				s.anchor.measured[s.sample] = s.found
 			}
 		default:

@@ -1,8 +1,8 @@
 // Package track finds where the camera is in every frame, and where in the world a mark belongs.
 //
 // A Tracker follows features from frame to frame, takes the camera's pose from those that are landmarks
-// of the map, proposes key frames to the mapper, and keeps two seconds of frames so that a mark can be
-// placed as of the frame it was drawn on. It is owned by one goroutine.
+// of the map, proposes key frames to the mapper, and keeps two seconds of frames, and for half a minute what was seen in
+// them, so that a mark can be placed as of the frame it was drawn on. It is owned by one goroutine.
 package track
 
 import (
@@ -56,7 +56,7 @@ type Config struct {
 	// Sync maps in step with the frames, on the tracker's goroutine, so that a run repeats exactly.
 	Sync   bool
 	Logger *slog.Logger
-	// History is for how long a frame can still be drawn on; 0 means two seconds.
+	// History is for how long a frame is kept with its picture; 0 means two seconds.
 	History time.Duration
 }
 
@@ -156,8 +156,8 @@ func New(cfg Config) *Tracker {
 }
 
 // Track takes the next frame and says where the camera was. grey is copied; captured is in
-// microseconds and must grow from frame to frame. An error means that the picture could not be used at
-// all (its size is not the camera's); the tracker stays as it was.
+// microseconds and must grow from frame to frame. An error means that the picture could not be used (its size is
+// not the camera's); tracking goes on from the last one that could.
 func (t *Tracker) Track(grey *image.Gray, captured int64) (vision.Estimate, error) {
 	f, err := t.prepare(grey, captured)
 	if err != nil {
@@ -167,9 +167,11 @@ func (t *Tracker) Track(grey *image.Gray, captured int64) (vision.Estimate, erro
 	t.takeSnapshot()
 	done()
 	if err := t.follow(f); err != nil {
+		f.drop()
 		return vision.Estimate{}, err
 	}
 	if err := t.advance(f); err != nil {
+		f.drop() // it is prepared again if it became a key frame
 		return vision.Estimate{}, err
 	}
 	t.remember(f)
@@ -192,7 +194,7 @@ func (t *Tracker) advance(f *frame) error {
 		if err := t.tryStart(f); err != nil {
 			return err
 		}
-		if t.snapshot != nil {
+		if t.snapshot != nil && f.tracked && f.world == t.snapshot.World { // and not one that was known again a moment ago
 			t.state, t.reason = vision.Tracking, ""
 		}
 	case vision.Tracking:
