@@ -190,7 +190,7 @@ func (s Set) Save(path string) (err error) {
 			os.Remove(f.Name())
 		}
 	}()
-	if err := errors.Join(s.Write(f), f.Chmod(0o644), f.Close()); err != nil {
+	if err := errors.Join(s.Write(f), f.Chmod(0o644), f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("boards file %s: %w", path, err)
 	}
 	return os.Rename(f.Name(), path)

@@ -8,6 +8,7 @@ import (
 	"image"
 	"log/slog"
 	"maps"
+	"slices"
 	"sync"
 
 	"sightline/vision"
@@ -58,6 +59,9 @@ func Start(cfg Config) (*Anchoring, error) {
 	}
 	if cfg.Logger == nil {
 		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if !cfg.Camera.Invertible() {
+		cfg.Logger.Warn("the lens model has no inverse in the corners of the picture: marks there will be off; calibrate again, with the board in the corners too")
 	}
 	a := &Anchoring{cfg: cfg, tags: boards{opencv.Engine{}, cfg.Boards}, sizes: map[int]float64{}, lens: lens{then: make(chan func(), 1), known: cfg.Camera.Readout != 0 && !cfg.Guessed}}
 	a.begin()
@@ -154,12 +158,13 @@ func (a *Anchoring) Down() (down geom.Vec3, world string, ok bool) {
 }
 
 // Save writes the maps of a machine and the marks in them to a file, for the next visit. body says what a mark
-// is, for whoever Recalls it; "" where nobody will ask.
-func (a *Anchoring) Save(path, machine string, body func(mark string) string) error {
+// is, for whoever Recalls it, and whether it is to be kept.
+func (a *Anchoring) Save(path, machine string, body func(mark string) (string, bool)) error {
 	s := a.tracker.Save()
 	s.Machine = machine
+	s.Marks = slices.DeleteFunc(s.Marks, func(m mapping.SavedMark) bool { _, keep := body(m.ID); return !keep })
 	for i, m := range s.Marks {
-		s.Marks[i].Body = body(m.ID)
+		s.Marks[i].Body, _ = body(m.ID)
 	}
 	return mapping.WriteFile(path, s)
 }

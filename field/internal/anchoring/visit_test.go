@@ -22,7 +22,7 @@ func TestMarksReturnAtTheNextVisit(t *testing.T) {
 			}
 		}
 	}
-	if err := first.Save(path, "hall1/pump-7", func(id string) string { return "mark " + id }); err != nil {
+	if err := first.Save(path, "hall1/pump-7", func(id string) (string, bool) { return "mark " + id, true }); err != nil {
 		t.Fatal(err)
 	}
 
@@ -63,7 +63,7 @@ func TestMarksReturnAtTheNextVisit(t *testing.T) {
 func TestMapOfAnotherMachineIsRefused(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "pump.slmap")
 	r := newRig(t, sim.Options{Seed: 2, Width: 320, Height: 240}, Config{})
-	if err := r.Save(path, "hall1/pump-7", func(string) string { return "" }); err != nil {
+	if err := r.Save(path, "hall1/pump-7", func(string) (string, bool) { return "", true }); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.Recall(path, "hall1/pump-8"); err == nil || !strings.Contains(err.Error(), "pump-7") || !strings.Contains(err.Error(), "pump-8") {

@@ -68,8 +68,9 @@ type Eye struct {
 	known   map[string]*mark
 	buried  []string // deleted marks whose places are kept, for an undo
 	asked   map[string]bool
-	machine string            // that is looked at, where known
-	recall  map[string]string // marks of earlier visits, by ID
+	warned  map[int]bool         // of a marker that two machines carry
+	machine string               // that is looked at, where known
+	recall  map[string]*recalled // marks of earlier visits, by ID
 	counts  Counts
 }
 
@@ -94,7 +95,7 @@ type Sight struct {
 
 // New makes an eye that has seen nothing.
 func New(cfg Config) *Eye {
-	return &Eye{cfg: cfg, known: map[string]*mark{}, asked: map[string]bool{}}
+	return &Eye{cfg: cfg, known: map[string]*mark{}, asked: map[string]bool{}, warned: map[int]bool{}}
 }
 
 // Look takes the next frame: where was the camera, and where are the marks? An error means that this
@@ -145,7 +146,7 @@ func (y *Eye) prepare(f capture.Frame) error {
 		return err
 	}
 	y.tracker, y.taken, y.lens, y.sizes = t, f.Lens, f.Lens, map[int]float64{}
-	y.version, y.entries, y.buried = 0, nil, nil
+	y.version, y.entries, y.buried, y.recall = 0, nil, nil, nil
 	clear(y.known)
 	y.machine = y.cfg.Machine
 	y.remember()
@@ -154,8 +155,20 @@ func (y *Eye) prepare(f capture.Frame) error {
 
 // learnSizes tells the tracker of markers on machines, so that the map becomes metric.
 func (y *Eye) learnSizes() {
+	whose := map[int]string{}
 	for _, m := range y.cfg.Machines.Births() {
-		if m.Marker >= 0 && m.MarkerSize > 0 && y.sizes[m.Marker] != m.MarkerSize && y.tracker.SetMarker(m.Marker, m.MarkerSize) {
+		if m.Marker < 0 || m.MarkerSize <= 0 {
+			continue
+		}
+		if first, taken := whose[m.Marker]; taken {
+			if y.sizes[m.Marker] != m.MarkerSize && !y.warned[m.Marker] {
+				y.warned[m.Marker] = true
+				y.cfg.Logger.Warn("two machines say that they carry the same marker, in two sizes: give one of them another number", "marker", m.Marker, "taken", first, "left", m.Name)
+			}
+			continue
+		}
+		whose[m.Marker] = m.Name
+		if y.sizes[m.Marker] != m.MarkerSize && y.tracker.SetMarker(m.Marker, m.MarkerSize) {
 			y.sizes[m.Marker] = m.MarkerSize
 		}
 	}

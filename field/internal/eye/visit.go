@@ -3,12 +3,14 @@ package eye
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 
 	"sightline/annotate"
+	"sightline/relay/client"
 	"sightline/relay/wire"
 	"sightline/vision"
 )
@@ -34,11 +36,30 @@ func (y *Eye) remember() {
 		y.cfg.Logger.Info("first visit: no map of the machine is kept yet", "machine", y.machine)
 	case err != nil:
 		aside := path + ".damaged"
+		for n := 2; exists(aside); n++ {
+			aside = fmt.Sprintf("%s.damaged-%d", path, n)
+		}
 		y.cfg.Logger.Error("the map of earlier visits is left out", "err", err, "kept", aside, "moved", os.Rename(path, aside) == nil)
 	default:
-		y.recall = bodies
+		y.recall = map[string]*recalled{}
+		for id, body := range bodies {
+			y.recall[id] = &recalled{body: body}
+			delete(y.known, id) // the room may have it, from a run before; its place is known again now
+		}
+		y.version = 0
 		y.cfg.Logger.Info("the map of earlier visits is waiting to be seen", "machine", y.machine, "marks", len(bodies))
 	}
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
+
+// recalled is a mark of an earlier visit.
+type recalled struct {
+	body string // as it is kept
+	told bool   // to the room; or it can't be
 }
 
 func (y *Eye) recalls(id string) bool {
@@ -53,21 +74,23 @@ func (y *Eye) bringBack(self wire.Participant, e vision.Estimate) {
 		return
 	}
 	for _, p := range y.tracker.Placements() {
-		body, has := y.recall[p.ID]
-		if !has || p.Map != e.Map || body == "" || y.cfg.Machines.Known(p.ID) {
+		r := y.recall[p.ID]
+		if r == nil || r.told || p.Map != e.Map || y.cfg.Machines.Known(p.ID) {
 			continue
 		}
 		var m annotate.Mark
-		if err := json.Unmarshal([]byte(body), &m); err != nil {
-			y.cfg.Logger.Warn("a mark of an earlier visit can't be read", "mark", p.ID, "err", err)
-			delete(y.recall, p.ID)
-			continue
+		err := json.Unmarshal([]byte(r.body), &m)
+		if err == nil {
+			m.Camera = self.ID
+			_, err = y.cfg.Room.Publish(wire.KindMark, p.ID, e.Captured, m)
 		}
-		m.Camera = self.ID
-		if _, err := y.cfg.Room.Publish(wire.KindMark, p.ID, e.Captured, m); err != nil {
-			return // offline: with a later frame
+		if errors.Is(err, client.ErrNotJoined) || errors.Is(err, client.ErrOutboxFull) {
+			return // with a later frame
 		}
-		y.recall[p.ID] = "" // told
+		r.told = true
+		if err != nil {
+			y.cfg.Logger.Warn("a mark of an earlier visit is not brought back", "mark", p.ID, "err", err)
+		}
 	}
 }
 
@@ -88,15 +111,15 @@ func (y *Eye) save() {
 	y.cfg.Logger.Info("the map is kept for the next visit", "file", path)
 }
 
-// body is a mark as it is kept.
-func (y *Eye) body(id string) string {
-	m := y.known[id]
-	if m == nil || m.dead {
-		return y.recall[id]
+// body is a mark as it is kept; false where it is not, since it was deleted.
+func (y *Eye) body(id string) (string, bool) {
+	if m := y.known[id]; m != nil {
+		b, err := json.Marshal(m.entry.Mark)
+		return string(b), !m.dead && err == nil
 	}
-	b, err := json.Marshal(m.entry.Mark)
-	if err != nil {
-		return ""
+	r := y.recall[id]
+	if r == nil || !r.told && y.cfg.Machines.Known(id) {
+		return "", false
 	}
-	return string(b)
+	return r.body, true // its place was not seen today
 }

@@ -136,7 +136,7 @@ func (r *run) frames() error {
 	}
 	r.report(n)
 	if r.cfg.MapOut != "" {
-		return r.eye.Save(r.cfg.MapOut, filepath.Base(r.cfg.Sequence), func(string) string { return "" })
+		return r.eye.Save(r.cfg.MapOut, filepath.Base(r.cfg.Sequence), func(string) (string, bool) { return "", true })
 	}
 	return nil
 }
