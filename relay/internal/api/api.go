@@ -1,5 +1,5 @@
 // Package api is the relay's REST API, version 1: what rooms look like, who is in them, moderation, invitations,
-// recordings and the audit log. It is described by the OpenAPI document in openapi.json, which it serves too; a test
+// maps of machines, recordings and the audit log. It is described by the OpenAPI document in openapi.json, which it serves too; a test
 // holds the two together.
 //
 // Every request but those for health and for the document carries a bearer token. A token is good for its room, or, of
@@ -60,6 +60,7 @@ type Config struct {
 	Invitations Invitations
 	Archive     Archive
 	Standbys    Standbys
+	Maps        Maps
 	Cases       Cases
 	CaseKeeper  CaseKeeper
 	Door        Door
@@ -107,6 +108,10 @@ func routes() []route {
 		{"POST", "/rooms/{room}/lobby/{participant}", auth.Moderate, false, answer},
 		{"GET", "/rooms/{room}/standbys/{case}", auth.Publish, false, hasStandby},
 		{"PATCH", "/rooms/{room}/standbys/{case}", auth.Publish, false, takeStandby},
+		{"GET", "/rooms/{room}/maps", auth.Publish, false, listMaps},
+		{"GET", "/rooms/{room}/maps/{machine}", auth.Publish, false, getMap},
+		{"PUT", "/rooms/{room}/maps/{machine}", auth.Publish, false, keepMap},
+		{"DELETE", "/rooms/{room}/maps/{machine}", auth.Moderate, false, deleteMap},
 		{"GET", "/cases", auth.Record, false, listCases},
 		{"GET", "/cases/{case}", auth.Record, false, getCase},
 		{"GET", "/cases/{case}/verdict", auth.Play, false, verdict},

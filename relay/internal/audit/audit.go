@@ -49,6 +49,8 @@ const (
 	CasePlayed     = "case played"
 	CaseVerified   = "case verified"
 	CaseReceived   = "case received" // of a second recorder
+	MapKept        = "map kept"      // of a machine; the detail says which
+	MapDeleted     = "map deleted"
 )
 
 // Event is one line. What is left empty is not written.

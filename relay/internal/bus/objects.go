@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -83,6 +84,16 @@ type reading struct {
 func (r *reading) Close() error {
 	defer r.done()
 	return r.ReadCloser.Close()
+}
+
+// Stat says how large an object is, when it was put, and the base64url of its SHA-256. The error is fs.ErrNotExist where
+// there is none.
+func (o *Objects) Stat(ctx context.Context, name string) (size int64, at time.Time, sum string, err error) {
+	info, err := o.store.GetInfo(ctx, name)
+	if err != nil {
+		return 0, at, "", o.wrap(err)
+	}
+	return int64(info.Size), info.ModTime, strings.TrimPrefix(info.Digest, "SHA-256="), nil
 }
 
 // Delete takes an object away. One that is not there is no error.

@@ -80,6 +80,8 @@ type Server struct {
 	proving  chan struct{}
 	inbox    *cases.Inbox                 // of second recorders
 	objects  cases.Objects                // where finished cases are put; nil: nowhere
+	maps     *bus.Objects                 // of machines
+	keeping  sync.Mutex                   // a map
 	store    atomic.Pointer[record.Fault] // what the rooms were told of it
 	nudge    chan struct{}                // there is a case to put away
 	bus      *bus.Bus
@@ -200,6 +202,9 @@ func (s *Server) start(ctx context.Context) error {
 	}
 	if s.bus, err = bus.Open(ctx, filepath.Join(s.cfg.Data, "nats"), s.cfg.NATS); err != nil {
 		return config.Bad(either(s.cfg.NATS.URL != "", "nats", "data"), err)
+	}
+	if err := s.openMaps(ctx); err != nil {
+		return err
 	}
 	if err := s.openStore(ctx); err != nil {
 		return err
