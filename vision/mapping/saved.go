@@ -44,6 +44,19 @@ type SavedPoint struct {
 	Normal geom.Vec3
 }
 
+// With returns the maps and the marks of both: of two visits that did not know of each other. Of a mark that both have,
+// this one's stays. Their worlds are joined when their place is seen again.
+func (s Saved) With(o Saved) Saved {
+	out := Saved{Machine: s.Machine, Worlds: slices.Concat(s.Worlds, o.Worlds), Marks: slices.Clone(s.Marks)}
+	for _, m := range o.Marks {
+		if !slices.ContainsFunc(s.Marks, func(has SavedMark) bool { return has.ID == m.ID }) {
+			m.World += len(s.Worlds)
+			out.Marks = append(out.Marks, m)
+		}
+	}
+	return out
+}
+
 // leastSaved is the fewest key frames of a world that is worth keeping.
 const leastSaved = 3
 

@@ -42,9 +42,14 @@ func (s *session) sent() func(wire.Envelope) {
 	return s.second.Sent
 }
 
+// rest asks the relay beside the session.
+func (s *session) rest() client.REST {
+	return client.REST{URL: s.cfg.Relay, Token: s.cfg.Token, HTTP: http.DefaultClient}
+}
+
 // uploader gives what is recorded here to the relay, at no more than so many bits per second.
 func (s *session) uploader(rate int) *standby.Uploader {
-	return &standby.Uploader{Store: s.store, URL: s.cfg.Relay, Token: s.cfg.Token, HTTP: http.DefaultClient, Log: s.log, Rate: rate / 8}
+	return &standby.Uploader{Store: s.store, REST: s.rest(), Log: s.log, Rate: rate / 8}
 }
 
 // upload uploads what earlier sessions have left, until ctx ends.

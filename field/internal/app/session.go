@@ -18,6 +18,7 @@ import (
 	"sightline/field/internal/capture"
 	"sightline/field/internal/eye"
 	"sightline/field/internal/latest"
+	"sightline/field/internal/library"
 	"sightline/field/internal/room"
 	"sightline/field/internal/send"
 	"sightline/field/internal/standby"
@@ -148,6 +149,20 @@ func (c Config) guess() camera.Model {
 	return m
 }
 
+// library is where maps are kept for others.
+func (s *session) library() eye.Library {
+	return &library.Library{REST: s.rest(), Room: s.roomName, Log: s.log}
+}
+
+// roomName is the room's name as soon as it was joined once.
+func (s *session) roomName(ctx context.Context) (string, error) {
+	if name := s.client.Room(); name != "" {
+		return name, nil
+	}
+	err := s.client.Wait(ctx)
+	return s.client.Room(), err
+}
+
 // keepLens keeps a lens that was found, for the next visit.
 func (s *session) keepLens(m camera.Model) {
 	if m == s.found {
@@ -227,7 +242,7 @@ func (s *session) connection(st client.State, err error) {
 func (s *session) play(ctx context.Context, out *outputs) error {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	look := newWatcher(s, out, eye.New(eye.Config{Room: s.client, Marks: s.room.Marks, Machines: s.room, Boards: s.boards, Maps: s.cfg.Maps, Machine: s.cfg.Machine,
+	look := newWatcher(s, out, eye.New(eye.Config{Room: s.client, Marks: s.room.Marks, Machines: s.room, Boards: s.boards, Maps: s.cfg.Maps, Machine: s.cfg.Machine, Library: s.library(),
 		Life: func() string { return strings.ToLower(rand.Text()[:6]) }, Logger: s.log, Now: time.Now}))
 	var tasks, camera sync.WaitGroup
 	run := func(wg *sync.WaitGroup, f func() error) {

@@ -3,7 +3,9 @@
 package eye
 
 import (
+	"context"
 	"log/slog"
+	"sync"
 	"time"
 
 	"sightline/annotate"
@@ -39,6 +41,13 @@ type Machines interface {
 	Online(participant string) bool
 }
 
+// Library has the maps of machines for all who come to them (field/internal/library).
+type Library interface {
+	// Changing notes that a map file is about to be changed here, and Sync brings it and the relay's together.
+	Changing(file string) error
+	Sync(ctx context.Context, machine, file string) error
+}
+
 // Config is what an eye needs.
 type Config struct {
 	Room     Room
@@ -49,6 +58,8 @@ type Config struct {
 	// Maps is the folder where the maps of machines are kept from one visit to the next, "" for nowhere. Machine
 	// is whose maps these are; where it is "", a board that is seen says it.
 	Maps, Machine string
+	// Library is where the maps are for others; nil for nowhere.
+	Library Library
 	// Life makes a name that no other run has; it is part of the names of the maps.
 	Life   func() string
 	Logger *slog.Logger
@@ -72,6 +83,10 @@ type Eye struct {
 	machine string               // that is looked at, where known
 	recall  map[string]*recalled // marks of earlier visits, by ID
 	counts  Counts
+
+	syncing sync.WaitGroup
+	oneSync sync.Mutex    // at a time
+	synced  chan struct{} // closed when the machine's map was looked for in the library; nil when it was recalled
 }
 
 // Counts says what the eye did.
@@ -120,6 +135,7 @@ func (y *Eye) Look(f capture.Frame) (Sight, error) {
 		y.counts.PosesSent++
 	}
 	y.learnSizes()
+	y.recallSynced()
 	if y.machine == "" {
 		if y.machine = y.tracker.Machine(); y.machine != "" {
 			y.cfg.Logger.Info("a board says which machine this is", "machine", y.machine)
@@ -140,7 +156,7 @@ func (y *Eye) prepare(f capture.Frame) error {
 	if y.tracker != nil && f.Lens == y.taken {
 		return nil
 	}
-	y.Close()
+	y.end()
 	t, err := anchoring.Start(anchoring.Config{Camera: f.Lens, Guessed: f.Guessed, Boards: y.cfg.Boards, Life: y.cfg.Life(), Logger: y.cfg.Logger})
 	if err != nil {
 		return err
@@ -179,6 +195,11 @@ func (y *Eye) Counts() Counts { return y.counts }
 
 // Close ends the tracker, and keeps its maps for the next visit.
 func (y *Eye) Close() {
+	y.end()
+	y.syncing.Wait()
+}
+
+func (y *Eye) end() {
 	if y.tracker != nil {
 		y.save()
 		y.tracker.Close()

@@ -1,6 +1,7 @@
 package eye
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"time"
 
 	"sightline/annotate"
 	"sightline/relay/client"
@@ -23,13 +25,56 @@ func (y *Eye) mapFile() string {
 	return filepath.Join(y.cfg.Maps, url.PathEscape(y.machine)+".slmap")
 }
 
-// remember reads the maps of earlier visits. A file that can't be read is put aside and said aloud: a
-// technician who stands before the machine is better off with a new map than with none.
+// syncTime is how long a map may be on its way from the library or to it.
+const syncTime = 20 * time.Second
+
+// remember reads the maps of earlier visits, when the library has been asked for newer ones.
 func (y *Eye) remember() {
 	path := y.mapFile()
 	if path == "" {
 		return
 	}
+	if y.cfg.Library == nil {
+		y.recallFile(path)
+		return
+	}
+	done := make(chan struct{})
+	y.synced = done
+	y.sync(path, func() { close(done) })
+}
+
+// sync brings a map file and the library together, beside the frames.
+func (y *Eye) sync(path string, then func()) {
+	machine := y.machine
+	y.syncing.Go(func() {
+		defer then()
+		y.oneSync.Lock()
+		defer y.oneSync.Unlock()
+		ctx, cancel := context.WithTimeout(context.Background(), syncTime)
+		defer cancel()
+		err := os.MkdirAll(y.cfg.Maps, 0o700)
+		if err == nil {
+			err = y.cfg.Library.Sync(ctx, machine, path)
+		}
+		if err != nil {
+			y.cfg.Logger.Warn("the map on this device and the relay's could not be brought together; with the next visit", "err", err)
+		}
+	})
+}
+
+// recallSynced reads the maps of earlier visits as soon as the library has been asked.
+func (y *Eye) recallSynced() {
+	select {
+	case <-y.synced:
+		y.synced = nil
+		y.recallFile(y.mapFile())
+	default:
+	}
+}
+
+// recallFile reads the maps of earlier visits. A file that can't be read is put aside and said aloud: a
+// technician who stands before the machine is better off with a new map than with none.
+func (y *Eye) recallFile(path string) {
 	bodies, err := y.tracker.Recall(path, y.machine)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -100,7 +145,12 @@ func (y *Eye) save() {
 	if path == "" {
 		return
 	}
+	y.syncing.Wait() // for the library writes it too
+	y.recallSynced() // what was not recalled would not be kept
 	err := os.MkdirAll(y.cfg.Maps, 0o700)
+	if err == nil && y.cfg.Library != nil {
+		err = y.cfg.Library.Changing(path)
+	}
 	if err == nil {
 		err = y.tracker.Save(path, y.machine, y.body)
 	}
@@ -109,6 +159,9 @@ func (y *Eye) save() {
 		return
 	}
 	y.cfg.Logger.Info("the map is kept for the next visit", "file", path)
+	if y.cfg.Library != nil {
+		y.sync(path, func() {})
+	}
 }
 
 // body is a mark as it is kept; false where it is not, since it was deleted.

@@ -28,11 +28,11 @@ func (c Command) Do(ctx context.Context, stdout io.Writer, log *slog.Logger) err
 	}
 	var failed error
 	if c.Relay != "" {
-		u := &Uploader{Store: s, URL: c.Relay, Token: c.Token, HTTP: http.DefaultClient, Log: log}
+		u := &Uploader{Store: s, REST: client.REST{URL: c.Relay, Token: c.Token, HTTP: http.DefaultClient}, Log: log}
 		if base, token, err := client.ParseLink(c.Relay); err == nil && token != "" && c.Token == "" {
-			u.URL, u.Token = base, token
+			u.REST.URL, u.REST.Token = base, token
 		}
-		if u.Token == "" {
+		if u.REST.Token == "" {
 			return errors.New("--token is missing: relay invite ROOM --role field --token-only prints one")
 		}
 		_, failed = u.Once(ctx, "")

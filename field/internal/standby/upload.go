@@ -7,22 +7,19 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
+	"sightline/relay/client"
 	"sightline/relay/evidence"
 )
 
 // Uploader gives cases to the relay.
 type Uploader struct {
 	Store *Store
-	URL   string // of the relay
-	Token string // of a participant who may publish in the case's room
-	HTTP  *http.Client
+	REST  client.REST // of a participant who may publish in the case's room
 	Log   *slog.Logger
 	// Rate bounds the bytes per second, so that a running session keeps its pictures; 0 does not.
 	Rate int
@@ -89,7 +86,7 @@ type state struct {
 
 // upload sends what the relay lacks of a case's archive, which is always the same bytes.
 func (u *Uploader) upload(ctx context.Context, k Kept) error {
-	at, has, err := u.ask(ctx, u.URL+"/api/v1/rooms/"+url.PathEscape(k.Room)+"/standbys/"+url.PathEscape(k.ID))
+	at, has, err := u.ask(ctx, u.REST.URL+"/api/v1/rooms/"+url.PathEscape(k.Room)+"/standbys/"+url.PathEscape(k.ID))
 	if err != nil || has.Complete {
 		return err
 	}
@@ -108,7 +105,7 @@ func (u *Uploader) ask(ctx context.Context, address string) (at string, has stat
 	if err != nil {
 		return "", has, err
 	}
-	answer, err := u.do(req)
+	answer, err := u.REST.Do(req)
 	if err != nil {
 		return "", has, err
 	}
@@ -126,49 +123,11 @@ func (u *Uploader) send(ctx context.Context, at string, body io.Reader, offset, 
 	req.Header.Set("Content-Type", "application/offset+octet-stream")
 	req.Header.Set("Upload-Offset", strconv.FormatInt(offset, 10))
 	req.Header.Set("Upload-Length", strconv.FormatInt(size, 10))
-	answer, err := u.do(req)
+	answer, err := u.REST.Do(req)
 	if err != nil {
 		return err
 	}
 	return answer.Body.Close()
-}
-
-// do asks with the token, and makes an error of an answer that is one.
-func (u *Uploader) do(req *http.Request) (*http.Response, error) {
-	req.Header.Set("Authorization", "Bearer "+u.Token)
-	web := *u.HTTP
-	web.CheckRedirect = u.follow
-	answer, err := web.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	if answer.StatusCode < 300 {
-		return answer, nil
-	}
-	defer answer.Body.Close()
-	var problem struct {
-		Detail string `json:"detail"`
-	}
-	text, _ := io.ReadAll(io.LimitReader(answer.Body, 4<<10))
-	if json.Unmarshal(text, &problem) == nil && problem.Detail != "" {
-		text = []byte(problem.Detail)
-	}
-	return nil, fmt.Errorf("the relay says %s: %s", answer.Status, strings.TrimSpace(string(text)))
-}
-
-// follow goes where a relay leads, at most a few times. The token goes along over https and on this machine only, as
-// relay/client does it.
-func (u *Uploader) follow(req *http.Request, via []*http.Request) error {
-	if len(via) > 4 {
-		return errors.New("the relays lead in a circle")
-	}
-	ip := net.ParseIP(req.URL.Hostname())
-	if req.URL.Scheme == "https" || req.URL.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
-		req.Header.Set("Authorization", "Bearer "+u.Token)
-	} else {
-		req.Header.Del("Authorization")
-	}
-	return nil
 }
 
 // paced reads no faster than its rate.
