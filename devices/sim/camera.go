@@ -187,7 +187,7 @@ func (w *World) scene(frame int) {
 	w.render.draw(&w.plant.static, pose)
 	w.render.draw(w.plant.needles(func(tag string) float64 { return gaugeValue(tag, t) }), pose)
 	if w.o.Readout != 0 {
-		w.lens.roll(w.render, pose, func(y float64) geom.Pose { return w.poseAt(frame, y) })
+		w.lens.roll(w.render, pose, func(px geom.Vec2) geom.Pose { return w.poseAt(frame, px) })
 	}
 }
 
@@ -209,7 +209,7 @@ func (w *World) Surface(frame int, px geom.Vec2) (geom.Vec3, bool) {
 		return geom.Vec3{}, false
 	}
 	n := w.cam.Normalize(px)
-	return w.poseAt(frame, px[1]).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z}), true
+	return w.poseAt(frame, px).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z}), true
 }
 
 // Source plays a World as a camera, in real time. It has the shape of media.Source.

@@ -6,33 +6,40 @@ import (
 	"sightline/vision/geom"
 )
 
-// poseAt is the true pose in the moment in which a row of a frame was read; see PoseCW.
-func (w *World) poseAt(frame int, row float64) geom.Pose {
-	return w.head.poseCW(float64(frame)/w.o.FPS + w.cam.Late(row))
+// poseAt is the true pose in the moment in which a pixel of a frame was read; see PoseCW.
+func (w *World) poseAt(frame int, px geom.Vec2) geom.Pose {
+	return w.head.poseCW(float64(frame)/w.o.FPS + w.cam.Late(px))
 }
 
 // Project returns the pixel of a frame that sees a world point, and its depth; ok is false behind the camera.
 func (w *World) Project(frame int, p geom.Vec3) (px geom.Vec2, depth float64, ok bool) {
-	return w.cam.ProjectRows(func(row float64) geom.Pose { return w.poseAt(frame, row) }, p)
+	return w.cam.ProjectRows(func(px geom.Vec2) geom.Pose { return w.poseAt(frame, px) }, p)
 }
 
 // roll makes of a picture that was taken at once, from mid, one that was read row by row: each of its pixels is looked for
 // in that one by way of its depth. What only the rows' own views see is the picture's rim drawn out. The lens is a pinhole.
-func (l *lens) roll(r *renderer, mid geom.Pose, row func(y float64) geom.Pose) {
+func (l *lens) roll(r *renderer, mid geom.Pose, at func(px geom.Vec2) geom.Pose) {
 	w, h, c := l.cam.Width, l.cam.Height, l.cam
 	luma, inv := append([]float32(nil), r.luma...), append([]float32(nil), r.inv...)
 	cb, cr := append([]uint8(nil), r.cb...), append([]uint8(nil), r.cr...)
-	for y := range h {
-		there := mid.Mul(row(float64(y)).Inverse())
+	lines, long := h, w
+	if c.Upright() {
+		lines, long = w, h
+	}
+	for line := range lines {
+		there := mid.Mul(at(geom.Vec2{float64(line), float64(line)}).Inverse()) // of the two only one counts
 		back := there.Inverse()
 		// depth is the inverse depth, as the row's camera sees it, of the picture taken at once at a pixel; 0: nothing is there.
 		depth := func(u, v float64) float64 {
 			i := float64(inv[int(v+0.5)*w+int(u+0.5)])
 			return i / (back.R[6]*(u-c.Cx)/c.Fx + back.R[7]*(v-c.Cy)/c.Fy + back.R[8] + back.T[2]*i)
 		}
-		ny := (float64(y) - c.Cy) / c.Fy
-		for x := range w {
-			nx, u, v := (float64(x)-c.Cx)/c.Fx, float64(x), float64(y)
+		for k := range long {
+			x, y := k, line
+			if c.Upright() {
+				x, y = line, k
+			}
+			nx, ny, u, v := (float64(x)-c.Cx)/c.Fx, (float64(y)-c.Cy)/c.Fy, float64(x), float64(y)
 			i := depth(u, v)
 			for range 3 { // a projection does not mind that all is multiplied by i
 				z := there.R[6]*nx + there.R[7]*ny + there.R[8] + there.T[2]*i

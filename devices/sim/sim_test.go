@@ -191,10 +191,15 @@ func BenchmarkNewWorld(b *testing.B) {
 	}
 }
 
-// A rolling shutter reads every row at its own time: a camera that is twelve times as fast sees the rows at a twelfth of the
-// picture's height five of its frames before and after the middle one.
+// A rolling shutter reads every row at its own time: a camera that is twelve times as fast sees the rows at a quarter of the
+// picture's height three of its frames before and after the middle one; in a picture that is held upright, the columns.
 func TestRollingShutter(t *testing.T) {
-	o := Options{Seed: 4, Motion: Turns, FPS: 20, NoBlur: true, Noise: -1}
+	t.Run("lying", func(t *testing.T) { testRollingShutter(t, 640, 480) })
+	t.Run("upright", func(t *testing.T) { testRollingShutter(t, 480, 640) })
+}
+
+func testRollingShutter(t *testing.T, width, height int) {
+	o := Options{Seed: 4, Motion: Turns, FPS: 20, NoBlur: true, Noise: -1, Width: width, Height: height}
 	fast := o
 	o.Readout, fast.FPS = 0.05, 240
 	rolling, err := NewWorld(o)
@@ -212,11 +217,15 @@ func TestRollingShutter(t *testing.T) {
 		}
 	}
 	picture := rolling.Picture(frame)
-	for row, at := range map[int]int{40: 12*frame - 5, 240: 12 * frame, 439: 12*frame + 5} {
+	down, along := picture.YStride, 1
+	if height > width {
+		down, along = 1, picture.YStride
+	}
+	for row, at := range map[int]int{120: 12*frame - 3, 240: 12 * frame, 359: 12*frame + 3} {
 		off := func(frame int) (sum float64) {
 			other := global.Picture(frame)
-			for x := 200; x < 440; x++ { // what the middle row's view has as well
-				sum += math.Abs(float64(picture.Y[row*picture.YStride+x]) - float64(other.Y[row*other.YStride+x]))
+			for k := 200; k < 440; k++ { // what the middle row's view has as well
+				sum += math.Abs(float64(picture.Y[row*down+k*along]) - float64(other.Y[row*down+k*along]))
 			}
 			return sum / 240
 		}

@@ -31,7 +31,8 @@ type Model struct {
 	P1 float64 `json:"p1,omitempty"`
 	P2 float64 `json:"p2,omitempty"`
 	K3 float64 `json:"k3,omitempty"`
-	// Readout is how long the sensor takes from reading its first row to its last, in seconds: a rolling shutter. 0 where
+	// Readout is how long the sensor takes from reading its first row to its last, in seconds: a rolling shutter, negative
+	// where it reads the picture from below; of one that is Upright the columns from the left. 0 where
 	// all rows are of one moment, or where it is not known.
 	Readout float64 `json:"readout,omitempty"`
 }
@@ -68,11 +69,21 @@ func (m Model) sum() float64 {
 	return m.Cx + m.Cy + m.K1 + m.K2 + m.P1 + m.P2 + m.K3 + m.Readout
 }
 
-// Down is how far down the picture a row is: -1/2 for the first, 0 for the middle, 1/2 for the last.
-func (m Model) Down(row float64) float64 { return row/float64(m.Height-1) - 0.5 }
+// Upright says that a picture is higher than wide. Sensors lie, so it was turned, as a phone's is that is held upright, and
+// what the sensor read row by row are its columns.
+func (m Model) Upright() bool { return m.Height > m.Width }
 
-// Late is how much later than the middle row a row was read, in seconds.
-func (m Model) Late(row float64) float64 { return m.Readout * m.Down(row) }
+// Down is how far into the reading of the picture a pixel is: -1/2 in the first row, 0 in the middle, 1/2 in the last; of one
+// that is Upright the columns.
+func (m Model) Down(px geom.Vec2) float64 {
+	if m.Upright() {
+		return px[0]/float64(m.Width-1) - 0.5
+	}
+	return px[1]/float64(m.Height-1) - 0.5
+}
+
+// Late is how much later than the middle row a pixel was read, in seconds.
+func (m Model) Late(px geom.Vec2) float64 { return m.Readout * m.Down(px) }
 
 // Zoomed returns the model with the focal length multiplied.
 func (m Model) Zoomed(by float64) Model {
@@ -110,19 +121,19 @@ func (m Model) ProjectRolling(c geom.Vec3, roll geom.Twist) (px geom.Vec2, ok bo
 		if !ok {
 			break
 		}
-		px, ok = m.Project(c.Add(roll.At(c).Scale(m.Down(px[1]))))
+		px, ok = m.Project(c.Add(roll.At(c).Scale(m.Down(px))))
 	}
 	return px, ok && px.Finite()
 }
 
-// ProjectRows is Project of a point p of the world for a camera whose rows have poses of their own; poseCW says which. It
-// returns the depth in the pose of the row that sees the point as well.
-func (m Model) ProjectRows(poseCW func(row float64) geom.Pose, p geom.Vec3) (px geom.Vec2, depth float64, ok bool) {
-	row := float64(m.Height-1) / 2
+// ProjectRows is Project of a point p of the world for a camera whose rows have poses of their own; poseCW says that of the row
+// of a pixel. It returns the depth in the pose of the row that sees the point as well.
+func (m Model) ProjectRows(poseCW func(px geom.Vec2) geom.Pose, p geom.Vec3) (px geom.Vec2, depth float64, ok bool) {
+	px = geom.Vec2{float64(m.Width-1) / 2, float64(m.Height-1) / 2}
 	for range 4 {
-		c := poseCW(row).Apply(p)
+		c := poseCW(px).Apply(p)
 		px, ok = m.Project(c)
-		row, depth = px[1], c[2]
+		depth = c[2]
 		if !ok || m.Readout == 0 {
 			break
 		}

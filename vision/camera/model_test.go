@@ -46,7 +46,7 @@ func TestProjectRolling(t *testing.T) {
 	roll := geom.Twist{Turn: geom.Vec3{0.02, -0.03, 0.01}, Move: geom.Vec3{0.01, 0.02, -0.01}} // 28 ms of a fast turn
 	for _, p := range []geom.Vec3{{0.1, -0.7, 2}, {-0.4, 0.6, 1.8}, {0.5, 0, 1.5}} {
 		px, ok := m.ProjectRolling(p, roll)
-		want, _ := m.Project(geom.IdentityPose.Moved(roll.Scale(m.Down(px[1]))).Apply(p))
+		want, _ := m.Project(geom.IdentityPose.Moved(roll.Scale(m.Down(px))).Apply(p))
 		still, _ := m.Project(p)
 		if e := px.Sub(want).Norm(); !ok || e > 0.2 {
 			t.Errorf("%v is seen at %v, by its row's pose at %v (without rolling %v)", p, px, want, still)

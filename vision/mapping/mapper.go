@@ -230,7 +230,7 @@ func (m *Mapper) keep(w *world, p *Proposal) {
 		for i, id := range ids {
 			for c, px := range corners[i] {
 				n := m.cfg.Camera.Normalize(px)
-				k.Seen = append(k.Seen, Observation{ID: MarkerCorner(id, c), N: n, Roll: p.Flow.At(n).Scale(m.cfg.Camera.Down(px[1]))})
+				k.Seen = append(k.Seen, Observation{ID: MarkerCorner(id, c), N: n, Roll: p.Flow.At(n).Scale(m.cfg.Camera.Down(px))})
 			}
 		}
 		m.level(k.Seen[len(p.Seen):])

@@ -338,7 +338,7 @@ func variation(g *image.Gray, from, to geom.Vec2) float64 {
 func (t *Tracker) pointOn(f *frame, px geom.Vec2, s mapping.Surface) Point {
 	n := t.cam.Normalize(px)
 	z := 1 / s.Inv
-	poseWC := t.rowPose(f, px[1]).Inverse()
+	poseWC := t.rowPose(f, px).Inverse()
 	c := geom.Vec3{n[0] * z, n[1] * z, z}
 	ray := c.Unit()
 	// Along the ray the depth's error, across it the pixel's.

@@ -87,7 +87,7 @@ func (t *Tracker) viewsOf(f *frame, px geom.Vec2, inv float64) ([]stereo.View, f
 	}
 	var all []moved
 	n := t.cam.Normalize(px)
-	fromA := t.rowPose(f, px[1]).Inverse()
+	fromA := t.rowPose(f, px).Inverse()
 	spot := fromA.Apply(geom.Vec3{n[0] / inv, n[1] / inv, 1 / inv})
 	add := func(g *frame, poseCW geom.Pose) {
 		poseBA := t.sees(g, poseCW, spot).Mul(fromA)

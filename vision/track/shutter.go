@@ -12,12 +12,12 @@ import (
 // and what is followed is corrected to where it was when the middle row was read, by how fast it moves in the picture (Forssén and
 // Ringaby, Rectifying rolling shutter video, 2010, have the same of turns alone). How long reading takes is found with the map.
 
-// rowPose is the pose of a frame's camera in the moment in which it read a row.
-func (t *Tracker) rowPose(f *frame, row float64) geom.Pose {
+// rowPose is the pose of a frame's camera in the moment in which it read the row of a pixel.
+func (t *Tracker) rowPose(f *frame, px geom.Vec2) geom.Pose {
 	if t.cam.Readout == 0 {
 		return f.poseCW
 	}
-	return f.poseCW.Moved(f.twist.Scale(t.cam.Late(row)))
+	return f.poseCW.Moved(f.twist.Scale(t.cam.Late(px)))
 }
 
 // project is the pixel of a frame that sees a point of the world.
@@ -38,7 +38,7 @@ func (f *frame) inUnit(motion geom.Twist, unit float64) geom.Twist {
 
 // sight is a pixel of a frame as a feature, where it moves by velocity in normalized coordinates each second.
 func (t *Tracker) sight(px, velocity geom.Vec2) feature {
-	roll := velocity.Scale(t.cam.Down(px[1]))
+	roll := velocity.Scale(t.cam.Down(px))
 	return feature{px: px, n: t.cam.Normalize(px).Sub(roll.Scale(t.cam.Readout)), roll: roll}
 }
 
@@ -72,7 +72,7 @@ func (t *Tracker) takeFlow(f *frame, from []geom.Vec2) {
 	for i := range f.features {
 		px := f.features[i].px
 		at[i] = t.cam.Normalize(px)
-		v[i] = at[i].Sub(t.cam.Normalize(from[i])).Scale(1 / math.Max(dt/2, dt+t.cam.Late(px[1])-t.cam.Late(from[i][1])))
+		v[i] = at[i].Sub(t.cam.Normalize(from[i])).Scale(1 / math.Max(dt/2, dt+t.cam.Late(px)-t.cam.Late(from[i])))
 	}
 	var known bool
 	if f.between, known = fitAffine(at, v); !known {
@@ -191,5 +191,5 @@ func (t *Tracker) sees(f *frame, poseCW geom.Pose, p geom.Vec3) geom.Pose {
 	}
 	roll := f.inUnit(f.roll(t.cam), t.snapshot.Unit)
 	px, _ := t.cam.ProjectRolling(poseCW.Apply(p), roll)
-	return poseCW.Moved(roll.Scale(t.cam.Down(px[1])))
+	return poseCW.Moved(roll.Scale(t.cam.Down(px)))
 }

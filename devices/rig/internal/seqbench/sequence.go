@@ -155,25 +155,25 @@ func readDepth(path string) (*image.Gray16, error) {
 // lift is the world point that a pixel of a frame sees at a depth in metres.
 func (s *sequence) lift(frame int, px geom.Vec2, z float64) geom.Vec3 {
 	n := s.cam.Normalize(px)
-	return s.poseAt(frame, px[1]).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z})
+	return s.poseAt(frame, px).Inverse().Apply(geom.Vec3{n[0] * z, n[1] * z, z})
 }
 
-// poseAt is poseCW in the moment in which a row of the frame was read, as the frame before and the one after have it.
-func (s *sequence) poseAt(frame int, row float64) geom.Pose {
+// poseAt is poseCW in the moment in which a pixel of the frame was read, as the frame before and the one after have it.
+func (s *sequence) poseAt(frame int, px geom.Vec2) geom.Pose {
 	p := s.poseCW[frame]
 	before, has := s.poseCW[frame-1]
 	after, too := s.poseCW[frame+1]
 	if s.cam.Readout == 0 || !has || !too {
 		return p
 	}
-	u := s.cam.Late(row) * s.fps
+	u := s.cam.Late(px) * s.fps
 	in, out := geom.TwistBetween(before, p), geom.TwistBetween(p, after)
 	return p.Moved(in.Scale((u - u*u) / 2).Add(out.Scale((u + u*u) / 2)))
 }
 
 // project is the true pixel of a world point in a frame; front is false behind the camera.
 func (s *sequence) project(frame int, p geom.Vec3) (px geom.Vec2, z float64, front bool) {
-	return s.cam.ProjectRows(func(row float64) geom.Pose { return s.poseAt(frame, row) }, p)
+	return s.cam.ProjectRows(func(px geom.Vec2) geom.Pose { return s.poseAt(frame, px) }, p)
 }
 
 const (
