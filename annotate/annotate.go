@@ -3,6 +3,7 @@
 package annotate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -60,6 +61,40 @@ type Mark struct {
 // MaxPoints is the length of the longest stroke that is taken.
 const MaxPoints = 2000
 
+// The rest of what is taken. A screen draws what is in a mark at every frame, and the tracker reckons with what is in an
+// anchor, so neither may be as large as a message can be.
+const (
+	maxName  = 256  // bytes of a name: of a person, a participant, a machine, a map, a colour
+	maxText  = 500  // bytes of a text and of a reason
+	maxPixel = 1e5  // from the frame's corner
+	maxPlace = 1e6  // of a coordinate in the world, either way
+	maxCov   = 1e12 // of an entry of a covariance: as unsure as the largest place
+)
+
+// short returns an error that names the first text that is longer than most bytes, or nil. The texts come in pairs: what it
+// is, and it.
+func short(of string, most int, texts ...string) error {
+	for i := 0; i < len(texts); i += 2 {
+		if n := len(texts[i+1]); n > most {
+			return fmt.Errorf("%s has a %s of %d bytes, at most %d", of, texts[i], n, most)
+		}
+	}
+	return nil
+}
+
+// onFrame returns an error where a frame's size or a pixel of it cannot be, or nil.
+func onFrame(of string, width, height int, pixels ...geom.Vec2) error {
+	if width < 1 || height < 1 || width > 16384 || height > 16384 {
+		return fmt.Errorf("%s is drawn on a frame of %dx%d pixels", of, width, height)
+	}
+	for _, p := range pixels {
+		if !within(maxPixel, p[:]...) {
+			return fmt.Errorf("%s has a point that is not a pixel", of)
+		}
+	}
+	return nil
+}
+
 var wantPoints = map[Shape][2]int{
 	Arrow: {2, 2}, Circle: {2, 2}, Stroke: {2, MaxPoints}, Text: {1, 1}, Gesture: {1, 1}, Pin: {1, 1}, Measure: {2, 2},
 }
@@ -72,20 +107,15 @@ func (m Mark) Valid() error {
 	want, ok := wantPoints[m.Shape]
 	switch {
 	case !ok:
-		return fmt.Errorf("mark has the unknown shape %q", m.Shape)
+		return fmt.Errorf("mark has the unknown shape %.40q", m.Shape)
 	case len(m.Points) < want[0] || len(m.Points) > want[1]:
 		return fmt.Errorf("mark of shape %s has %d points, want %d to %d", m.Shape, len(m.Points), want[0], want[1])
-	case m.Width < 1 || m.Height < 1 || m.Width > 16384 || m.Height > 16384:
-		return fmt.Errorf("mark is drawn on a frame of %dx%d pixels", m.Width, m.Height)
-	case len(m.Text) > 500:
-		return fmt.Errorf("mark has a text of %d bytes, at most 500", len(m.Text))
 	}
-	for _, p := range m.Points {
-		if math.IsNaN(p[0]+p[1]) || math.Abs(p[0]) > 1e5 || math.Abs(p[1]) > 1e5 {
-			return errors.New("mark has a point that is not a pixel")
-		}
-	}
-	return nil
+	return cmp.Or(
+		onFrame("mark", m.Width, m.Height, m.Points...),
+		short("mark", maxText, "text", m.Text),
+		short("mark", maxName, "author", m.Author, "colour", m.Colour, "action", string(m.Action), "machine", m.Machine, "camera", m.Camera),
+	)
 }
 
 // AnchorState says how far a mark has come into the world.
@@ -112,6 +142,38 @@ type Anchor struct {
 	Down *geom.Vec3 `json:"down,omitempty"`
 	// Points are the mark's points in the world, one for one.
 	Points []AnchorPoint `json:"points,omitempty"`
+}
+
+// Valid returns an error that names what is wrong with an anchor, or nil.
+func (a Anchor) Valid() error {
+	switch a.State {
+	case Placed, Waiting, Refused:
+	default:
+		return fmt.Errorf("anchor has the unknown state %.40q", a.State)
+	}
+	if len(a.Points) > MaxPoints {
+		return fmt.Errorf("anchor has %d points, at most %d", len(a.Points), MaxPoints)
+	}
+	if a.Down != nil && !within(maxPlace, a.Down[:]...) {
+		return errors.New("anchor has a direction of gravity that is none")
+	}
+	for _, p := range a.Points {
+		if !within(maxPlace, p.P[:]...) || !within(maxPlace, p.Normal[:]...) || !within(maxPlace, p.Off[:]...) ||
+			!within(maxCov, p.Cov[:]...) || !(p.Doubt >= 0 && p.Doubt <= 1) {
+			return errors.New("anchor has a point that is not a place")
+		}
+	}
+	return cmp.Or(short("anchor", maxText, "reason", a.Reason), short("anchor", maxName, "map", a.Map))
+}
+
+// within says whether all numbers are at most that large, either way; what is not a number is not.
+func within(most float64, numbers ...float64) bool {
+	for _, x := range numbers {
+		if !(math.Abs(x) <= most) {
+			return false
+		}
+	}
+	return true
 }
 
 // AnchorPoint is a point in the world with its uncertainty.
@@ -150,4 +212,15 @@ type Pointer struct {
 	Width  int       `json:"width"`
 	Height int       `json:"height"`
 	Off    bool      `json:"off,omitempty"`
+}
+
+// Valid returns an error that names what is wrong with a pointer, or nil. One that is off needs nothing.
+func (p Pointer) Valid() error {
+	if p.Off {
+		return nil
+	}
+	return cmp.Or(
+		onFrame("pointer", p.Width, p.Height, p.Pixel),
+		short("pointer", maxName, "name", p.Name, "colour", p.Colour, "camera", p.Camera),
+	)
 }

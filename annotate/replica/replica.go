@@ -6,7 +6,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -95,21 +94,7 @@ func DecodeAnchor(body []byte) (annotate.Anchor, error) {
 	if err := json.Unmarshal(body, &a); err != nil {
 		return annotate.Anchor{}, fmt.Errorf("body is not an anchor: %w", err)
 	}
-	switch a.State {
-	case annotate.Placed, annotate.Waiting, annotate.Refused:
-	default:
-		return annotate.Anchor{}, fmt.Errorf("anchor has the unknown state %q", a.State)
-	}
-	if len(a.Points) > annotate.MaxPoints {
-		return annotate.Anchor{}, fmt.Errorf("anchor has %d points, at most %d", len(a.Points), annotate.MaxPoints)
-	}
-	for _, p := range a.Points {
-		c := p.Cov[0] + p.Cov[1] + p.Cov[2] + p.Cov[3] + p.Cov[4] + p.Cov[5]
-		if !p.P.Finite() || !p.Normal.Finite() || !p.Off.Finite() || math.IsNaN(c) || math.IsInf(c, 0) || !(p.Doubt >= 0 && p.Doubt <= 1) {
-			return annotate.Anchor{}, fmt.Errorf("anchor has a point that is not a place")
-		}
-	}
-	return a, nil
+	return a, a.Valid()
 }
 
 // List returns the live marks in the order they were last written, oldest first, each with its anchor

@@ -109,7 +109,7 @@ func (s *stage) pointers() {
 	p := s.pen
 	for i := range s.in.Pointers {
 		q := &s.in.Pointers[i]
-		if q.Off || q.Width < 1 || q.Height < 1 || !(math.Abs(q.Pixel[0])+math.Abs(q.Pixel[1]) < 1e5) {
+		if q.Off || q.Valid() != nil {
 			continue
 		}
 		sx, sy := float64(s.in.Frame.X)/float64(q.Width), float64(s.in.Frame.Y)/float64(q.Height)

@@ -2,6 +2,7 @@ package scene
 
 import (
 	"image/color"
+	"math"
 	"strconv"
 
 	"sightline/vision/geom"
@@ -42,6 +43,24 @@ var HaloColour = color.NRGBA{8, 11, 16, 215}
 
 // HaloOf returns the colour of an item's halo.
 func HaloOf(i Item) color.NRGBA { return faded(HaloColour, float64(i.Colour.A)/255) }
+
+// cornerSteps is how many straight pieces make a rounded corner.
+const cornerSteps = 6
+
+// Rounded appends the outline of a rectangle with round corners to a list of points, clockwise on screen.
+func Rounded(to []geom.Vec2, x0, y0, x1, y1, radius float64) []geom.Vec2 {
+	radius = max(0, min(radius, (x1-x0)/2, (y1-y0)/2))
+	if radius == 0 {
+		return append(to, geom.Vec2{x0, y0}, geom.Vec2{x1, y0}, geom.Vec2{x1, y1}, geom.Vec2{x0, y1})
+	}
+	for q, c := range [4]geom.Vec2{{x1 - radius, y0 + radius}, {x1 - radius, y1 - radius}, {x0 + radius, y1 - radius}, {x0 + radius, y0 + radius}} {
+		for i := range cornerSteps + 1 {
+			sin, cos := math.Sincos(math.Pi / 2 * (float64(q) - 1 + float64(i)/cornerSteps))
+			to = append(to, geom.Vec2{c[0] + radius*cos, c[1] + radius*sin})
+		}
+	}
+	return to
+}
 
 // The palette: calm on dark glass, with colour kept for what matters.
 var (

@@ -81,14 +81,7 @@ func (p *pen) measure(text string, size float64, bold bool) float64 {
 
 // clip shortens a line to a width in pixels.
 func (p *pen) clip(text string, size float64, bold bool, width float64) string {
-	if p.measure(text, size, bold) <= width {
-		return text
-	}
-	r := []rune(text)
-	for len(r) > 1 && p.measure(string(r)+"…", size, bold) > width {
-		r = r[:len(r)-1]
-	}
-	return string(r) + "…"
+	return p.faces.Clip(text, p.size(size), bold, width)
 }
 
 // box fills a rounded rectangle; the radius is in pixels.
@@ -101,21 +94,12 @@ func (p *pen) frame(c color.NRGBA, r rect, radius, width float64) {
 	p.add(Item{Kind: Line, Points: p.rounded(r, radius), Closed: true, Width: width * p.s, Colour: c})
 }
 
-// rounded returns the outline of a rounded rectangle, clockwise on screen.
+// rounded is an outline in the scene's own memory.
 func (p *pen) rounded(r rect, radius float64) []geom.Vec2 {
-	radius = max(0, min(radius, (r.x1-r.x0)/2, (r.y1-r.y0)/2))
 	n := len(p.arena)
-	for q, c := range [4]geom.Vec2{{r.x1 - radius, r.y0 + radius}, {r.x1 - radius, r.y1 - radius}, {r.x0 + radius, r.y1 - radius}, {r.x0 + radius, r.y0 + radius}} {
-		for i := range cornerSteps + 1 {
-			sin, cos := math.Sincos(math.Pi / 2 * (float64(q) - 1 + float64(i)/cornerSteps))
-			p.arena = append(p.arena, geom.Vec2{c[0] + radius*cos, c[1] + radius*sin})
-		}
-	}
+	p.arena = Rounded(p.arena, r.x0, r.y0, r.x1, r.y1, radius)
 	return p.arena[n:len(p.arena):len(p.arena)]
 }
-
-// cornerSteps is how many straight pieces make a rounded corner.
-const cornerSteps = 6
 
 // pill draws words on dark glass, with a dot of a colour before them where its alpha is not 0. The box
 // has its left edge at x and its middle at y.

@@ -8,6 +8,7 @@ import (
 	"image"
 	"math"
 	"sync"
+	"unicode/utf8"
 
 	"golang.org/x/image/font"
 	"golang.org/x/image/font/opentype"
@@ -72,12 +73,8 @@ func New() (*Faces, error) {
 	return f, nil
 }
 
-// LineHeight is the distance from one baseline to the next for a size in pixels, Ascent what of it is
-// above the baseline. CapHeight is how high a capital letter is.
+// LineHeight is the distance from one baseline to the next for a size in pixels.
 func LineHeight(size float64) float64 { return 1.36 * size }
-
-// Ascent is how far above its baseline a line begins.
-func Ascent(size float64) float64 { return 1.07 * size }
 
 // CapHeight is how high a capital letter stands above the baseline.
 func CapHeight(size float64) float64 { return 0.714 * size }
@@ -90,6 +87,26 @@ func (f *Faces) Measure(text string, size float64, bold bool) (width, height flo
 		width += f.glyph(glyphKey{r, size, bold, 0}).Advance
 	}
 	return width, LineHeight(size)
+}
+
+// Clip shortens a line that is wider than width, in pixels, and ends it in "…" then. At least one rune stays.
+func (f *Faces) Clip(text string, size float64, bold bool, width float64) string {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	room := width - f.glyph(glyphKey{'…', size, bold, 0}).Advance
+	used, cut := 0.0, 0 // cut: how many bytes leave room for the dots
+	for i, r := range text {
+		if i == 0 || used <= room {
+			cut = i
+		}
+		if used += f.glyph(glyphKey{r, size, bold, 0}).Advance; used > width {
+			if cut == 0 {
+				_, cut = utf8.DecodeRuneInString(text)
+			}
+			return text[:cut] + "…"
+		}
+	}
+	return text
 }
 
 // Layout calls draw for each glyph of a text whose pen starts at x on the baseline y, in pixels: the

@@ -62,6 +62,27 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
+// TestClip wants the longest beginning that fits with its dots.
+func TestClip(t *testing.T) {
+	f := faces(t)
+	width := func(s string) float64 { w, _ := f.Measure(s, 17, true); return w }
+	for _, text := range []string{"", "A", "Feed pump 7", "先关闭此阀门等待", "Close: 先关闭此阀门", "il.il.il.WWW"} {
+		for room := -5.0; room < 200; room += 3.3 {
+			want := text
+			for r := []rune(text); width(want) > room && len(r) > 0; r = r[:len(r)-1] {
+				want = string(r) + "…"
+			}
+			if got := f.Clip(text, 17, true, room); got != want {
+				t.Errorf("%q in %.1f px is %q, want %q", text, room, got, want)
+			}
+		}
+	}
+	long := strings.Repeat("x", 200_000)
+	if n := testing.AllocsPerRun(1, func() { f.Clip(long, 17, true, 100) }); n > 1 {
+		t.Errorf("clipping a long text takes %g allocations: it is measured piece by piece", n)
+	}
+}
+
 func TestWrap(t *testing.T) {
 	f := faces(t)
 	const text = "Close this valve first, then wait: 先关闭此阀门等待压力降到零 averyveryverylongwordwithoutanyspace"

@@ -190,7 +190,7 @@ func (c *Call) heardPose(e wire.Envelope) {
 
 func (c *Call) heardPointer(e wire.Envelope) {
 	var p annotate.Pointer
-	if err := json.Unmarshal(e.Body, &p); err != nil {
+	if err := json.Unmarshal(e.Body, &p); err != nil || p.Valid() != nil {
 		return
 	}
 	c.mu.Lock()

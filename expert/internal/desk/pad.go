@@ -98,33 +98,12 @@ func (p *pad) centred(c color.NRGBA, r Rect, text string, size float64, bold boo
 }
 
 func (p *pad) clip(text string, size float64, bold bool, room float64) string {
-	if p.width(text, size, bold) <= room {
-		return text
-	}
-	r := []rune(text)
-	for len(r) > 1 && p.width(string(r)+"…", size, bold) > room {
-		r = r[:len(r)-1]
-	}
-	return string(r) + "…"
+	return p.faces.Clip(text, p.size(size), bold, room)
 }
-
-// cornerSteps is how many straight pieces make a rounded corner.
-const cornerSteps = 5
 
 // rounded is the outline of a rectangle with round corners.
 func rounded(r Rect, radius float64) []geom.Vec2 {
-	radius = max(0, min(radius, r.W()/2, r.H()/2))
-	if radius == 0 {
-		return []geom.Vec2{{r.X0, r.Y0}, {r.X1, r.Y0}, {r.X1, r.Y1}, {r.X0, r.Y1}}
-	}
-	pts := make([]geom.Vec2, 0, 4*(cornerSteps+1))
-	for q, c := range [4]geom.Vec2{{r.X1 - radius, r.Y0 + radius}, {r.X1 - radius, r.Y1 - radius}, {r.X0 + radius, r.Y1 - radius}, {r.X0 + radius, r.Y0 + radius}} {
-		for i := range cornerSteps + 1 {
-			sin, cos := math.Sincos(math.Pi / 2 * (float64(q) - 1 + float64(i)/cornerSteps))
-			pts = append(pts, geom.Vec2{c[0] + radius*cos, c[1] + radius*sin})
-		}
-	}
-	return pts
+	return scene.Rounded(nil, r.X0, r.Y0, r.X1, r.Y1, radius)
 }
 
 // same says whether two lists draw the same.
