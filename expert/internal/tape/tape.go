@@ -26,8 +26,8 @@ type Tape struct {
 	Start, End int64
 	// Head is the last signed head of the case's chain; empty where there is none.
 	Head    string
-	Cameras []*Camera // the technician's first
-	Sounds  []*Sound  // the technician's first
+	Cameras []*Camera // the technician's first; each has a frame
+	Sounds  []*Sound  // the technician's first; each has a packet
 	Words   []Words   // what was said or written, by time
 	Alarms  []Alarm   // by when they began
 	Stays   []Stay    // who was there, by when they came
@@ -168,6 +168,9 @@ func (t *Tape) track(f evidence.TrackFile) error {
 	if err != nil {
 		return err
 	}
+	if len(frames) == 0 {
+		return nil // it was announced, and nothing of it was written
+	}
 	var files *[]evidence.TrackFile
 	var shots *[]Shot
 	switch f.Kind {
@@ -178,9 +181,6 @@ func (t *Tape) track(f evidence.TrackFile) error {
 	default:
 		s := t.sound(f.Track)
 		files, shots = &s.Files, &s.Shots
-	}
-	if len(frames) == 0 {
-		return nil
 	}
 	for _, frame := range frames {
 		*shots = append(*shots, Shot{frame, len(*files)})
