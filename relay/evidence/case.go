@@ -86,7 +86,7 @@ func (c *Case) readChain() error {
 			delete(c.pieces, ManifestFile)
 		}
 		for _, p := range r.Pieces {
-			if p.Size < 0 || p.Plain < 0 || p.Offset < 0 || p.Size > maxPiece || p.Plain > maxPiece {
+			if !p.fits() || p.Offset < 0 {
 				return fmt.Errorf("chain: a piece of %q of %d bytes", p.File, p.Size)
 			}
 			c.place(p)
@@ -123,6 +123,11 @@ func Begin(path string) (about About, err error) {
 
 // maxPiece bounds a piece, bytes: more than may wait for the disk.
 const maxPiece = 2 * MaxWaiting
+
+// fits says whether a piece's sizes can be: it is read as a whole.
+func (p Piece) fits() bool {
+	return p.Size >= 0 && p.Size <= maxPiece && p.Plain >= 0 && p.Plain <= maxPiece
+}
 
 func (c *Case) place(p Piece) {
 	all := c.pieces[p.File]

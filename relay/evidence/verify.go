@@ -246,10 +246,14 @@ func (v *verifier) piece(p Piece) {
 	if len(all) > 0 {
 		end = all[len(all)-1].Offset + all[len(all)-1].Size
 	}
-	if !plainName(p.File) || p.Size < 0 || p.Offset != end {
-		if !v.broken {
-			v.report.fault(Changed, v.place(), "the piece of %q at byte %d does not follow from the one before", p.File, p.Offset)
-		}
+	switch {
+	case v.broken && (!p.fits() || !plainName(p.File) || p.Offset != end):
+		return
+	case !p.fits():
+		v.report.fault(Changed, v.place(), "a piece of %q has %d bytes, and %d before encryption; none has more than %d", p.File, p.Size, p.Plain, maxPiece)
+		return
+	case !plainName(p.File) || p.Offset != end:
+		v.report.fault(Changed, v.place(), "the piece of %q at byte %d does not follow from the one before", p.File, p.Offset)
 		return
 	}
 	v.pieces[p.File] = append(all, p)
