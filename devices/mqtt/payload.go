@@ -27,9 +27,6 @@ type value struct {
 // parseReading reads a tag's payload: an object with a value, or a bare value. Machine, Tag and the
 // times of arrival are the caller's to fill in.
 func parseReading(payload []byte) (devices.Reading, error) {
-	if len(payload) > maxPayload {
-		return devices.Reading{}, fmt.Errorf("payload of %d bytes, at most %d", len(payload), maxPayload)
-	}
 	v := value{Value: bytes.TrimSpace(payload)}
 	if len(v.Value) > 0 && v.Value[0] == '{' {
 		v = value{}
@@ -96,9 +93,6 @@ func parseQuality(s string) (devices.Quality, error) {
 
 // parseBirth reads a machine's birth. The topic says which machine it is, whatever the payload claims.
 func parseBirth(machine string, payload []byte) (devices.Machine, error) {
-	if len(payload) > maxPayload {
-		return devices.Machine{}, fmt.Errorf("birth of %d bytes, at most %d", len(payload), maxPayload)
-	}
 	m := devices.Machine{Marker: -1}
 	if err := json.Unmarshal(payload, &m); err != nil {
 		return devices.Machine{}, fmt.Errorf("birth is not JSON as it should be: %w", err)

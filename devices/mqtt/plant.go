@@ -23,11 +23,13 @@ type Message struct {
 // Unix epoch) go in, messages come out.
 type plant struct {
 	machines map[string]*machine
-	tags     int
+	tags     int // births, readings and alarms
+	births   int // bytes
 }
 
 type machine struct {
 	birth    *devices.Machine
+	weight   int                        // of the birth, bytes
 	readings map[string]devices.Reading // as they came: Quality is the machine's word
 	alarms   map[string]devices.Alarm
 	heard    int64 // last sign of life, or when it was first known
@@ -35,13 +37,20 @@ type machine struct {
 }
 
 const (
-	// maxTags bounds what one broker can make the reader remember.
-	maxTags = 100_000
+	// maxTags and maxBirths, in bytes, bound what one broker can make the reader remember. Births have room for a
+	// title, a unit and limits of every tag.
+	maxTags   = 100_000
+	maxBirths = 64 << 20
+	// tagWeight is about how many bytes a tag of a birth takes beside its texts.
+	tagWeight = 200
 	// silentAfter is the silence, in seconds, after which a machine that says nothing else is stale.
 	silentAfter = 5
 )
 
-var errFull = errors.New("more than 100,000 tags: this one is not read")
+var (
+	errFull   = errors.New("more than 100,000 tags: this one is not read")
+	errBirths = errors.New("the births of all machines have more than 64 MiB: this one is not read")
+)
 
 // handle takes one message of the broker's. A retained one was said some time ago: it is no sign of life.
 func (p *plant) handle(topic string, payload []byte, retained bool, now int64) ([]Message, error) {
@@ -49,10 +58,11 @@ func (p *plant) handle(topic string, payload []byte, retained bool, now int64) (
 	if err != nil {
 		return nil, err
 	}
-	if len(payload) == 0 {
-		return nil, nil // how MQTT clears what was retained
-	}
 	switch {
+	case len(payload) == 0:
+		return nil, nil // how MQTT clears what was retained
+	case len(payload) > maxPayload:
+		return nil, fmt.Errorf("payload of %d bytes, at most %d", len(payload), maxPayload)
 	case at.tag == birth && !at.alarm:
 		return p.born(at, payload, retained, now)
 	case at.alarm:
@@ -88,15 +98,21 @@ func (p *plant) born(at address, payload []byte, retained bool, now int64) ([]Me
 	if err != nil {
 		return nil, err
 	}
-	if p.tags++; p.tags > maxTags {
-		p.tags--
+	tags, births, weight := p.tags, p.births, len(payload)+tagWeight*len(b.Tags)
+	if m := p.machines[at.machine]; m == nil || m.birth == nil {
+		tags++
+	} else {
+		births -= m.weight
+	}
+	switch births += weight; {
+	case tags > maxTags:
 		return nil, errFull
+	case births > maxBirths:
+		return nil, errBirths
 	}
 	m := p.machine(at.machine, now)
-	if m.birth != nil {
-		p.tags--
-	}
-	m.birth = &b
+	p.tags, p.births = tags, births
+	m.birth, m.weight = &b, weight
 	out := append([]Message{{at.machine, wire.KindMachine, at.machine, b}}, m.alive(retained, now)...)
 	for _, tag := range slices.Sorted(maps.Keys(m.readings)) { // the limits may be others now
 		r := m.readings[tag]
@@ -137,12 +153,17 @@ func (p *plant) alarmed(at address, payload []byte, retained bool, now int64) ([
 	if err != nil {
 		return nil, err
 	}
-	m := p.machine(at.machine, now)
-	if _, known := m.alarms[at.tag]; !known {
+	m := p.machines[at.machine]
+	known := false
+	if m != nil {
+		_, known = m.alarms[at.tag]
+	}
+	if !known {
 		if p.tags >= maxTags {
 			return nil, errFull
 		}
 		p.tags++
+		m = p.machine(at.machine, now)
 	}
 	a.Machine, a.Tag, a.Arrived = at.machine, at.tag, now
 	m.alarms[at.tag] = a

@@ -151,8 +151,43 @@ func TestMemoryIsBounded(t *testing.T) {
 			t.Errorf("%s was taken", topic)
 		}
 	}
+	for i := range 100 {
+		_, _ = p.handle(fmt.Sprintf("plant/a/new%d/$alarm/x", i), []byte(`{"active":true}`), false, 1)
+	}
+	if n := len(p.machines); n != 100 {
+		t.Errorf("%d machines, 100 of them with tags", n)
+	}
 	if _, err := p.handle("plant/a/m0/t0", []byte("2"), false, 1); err != nil {
 		t.Errorf("a known tag: %v", err)
+	}
+}
+
+// A plant whose machines say ever more of themselves fills no memory. What was known stays, and may be said again.
+func TestBirthsAreBounded(t *testing.T) {
+	p := newPlant()
+	large := []byte(`{"title":"` + strings.Repeat("x", maxPayload-12) + `"}`)
+	taken := 0
+	for i := range 2 * maxBirths / maxPayload {
+		if _, err := p.handle(fmt.Sprintf("plant/a/m%d/$birth", i), large, true, 1); err == nil {
+			taken++
+		} else if !strings.Contains(err.Error(), "64 MiB") {
+			t.Fatal(err)
+		}
+	}
+	if taken != maxBirths/maxPayload || len(p.machines) != taken {
+		t.Errorf("%d births were taken, %d machines are known", taken, len(p.machines))
+	}
+	for range 2 {
+		if _, err := p.handle("plant/a/m0/$birth", []byte(birthPump), true, 1); err != nil {
+			t.Errorf("a known machine's birth: %v", err)
+		}
+	}
+	var many strings.Builder
+	for i := range 5000 {
+		fmt.Fprintf(&many, `,"%d":{}`, i)
+	}
+	if _, err := p.handle("plant/a/many/$birth", []byte(`{"tags":{`+many.String()[1:]+`}}`), true, 1); err == nil {
+		t.Error("5,000 tags weigh no more than their names")
 	}
 }
 

@@ -58,15 +58,39 @@ func NewReader(cfg ReaderConfig) (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.SetOnConnectHandler(func(c paho.Client) {
-		r.log.Info("broker connected", "broker", redact(cfg.URL))
-		c.Subscribe(root+"/#", 1, r.heard)
-	})
+	opts.SetOnConnectHandler(r.subscribe)
 	r.client = paho.NewClient(opts)
 	r.client.Connect()
 	go r.watch()
 	return r, nil
 }
+
+// everything is the filter of all that machines say.
+const everything = root + "/#"
+
+// subscribe asks for what machines say; paho calls it, on a goroutine of its own, whenever the broker is connected.
+func (r *Reader) subscribe(c paho.Client) {
+	asked := c.Subscribe(everything, 1, r.heard)
+	select {
+	case <-asked.Done():
+	case <-r.stop:
+		return
+	}
+	broker := redact(r.cfg.URL)
+	answer, answered := asked.(*paho.SubscribeToken).Result()[everything]
+	switch {
+	case asked.Error() != nil || !answered:
+		r.log.Warn("broker did not say whether its machines may be read", "broker", broker, "error", asked.Error())
+	case answer >= refused:
+		r.log.Error("broker refuses to let its machines be read: grant this user the subscription to "+everything+"; it is asked again at the next connection",
+			"broker", broker)
+	default:
+		r.log.Info("broker connected", "broker", broker)
+	}
+}
+
+// refused is the first of the codes with which a broker refuses a subscription; below are the QoS it grants.
+const refused = 0x80
 
 // options are those of the reader and the publisher alike.
 func options(address, id string, log *slog.Logger) (*paho.ClientOptions, error) {

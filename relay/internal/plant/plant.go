@@ -27,6 +27,7 @@ import (
 // topics; without, it lets everybody in, and is for this machine only.
 type Broker struct {
 	server *mochi.Server
+	keeper *keeper
 	addr   string
 	secure bool
 	inside string // the address for the relay itself, with its password
@@ -47,7 +48,8 @@ func NewBroker(listen string, users []User, config *tls.Config) (*Broker, error)
 		return nil, fmt.Errorf("listen for MQTT: %w; give another address with --mqtt-listen", err)
 	}
 	b := &Broker{addr: listener.Addr().String(), secure: config != nil,
-		server: mochi.New(&mochi.Options{Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})}
+		server: mochi.New(&mochi.Options{Capabilities: capabilities(), Logger: slog.New(slog.NewTextHandler(io.Discard, nil))})}
+	b.keeper = newKeeper(b.server)
 	own := listener
 	if config != nil {
 		if own, err = net.Listen("tcp", "127.0.0.1:0"); err != nil {
@@ -58,7 +60,7 @@ func NewBroker(listen string, users []User, config *tls.Config) (*Broker, error)
 	}
 	hook, err := b.hook(users, own.Addr().String())
 	if err == nil {
-		err = b.server.AddHook(hook, nil)
+		err = errors.Join(b.server.AddHook(hook, nil), b.server.AddHook(b.keeper, nil))
 	}
 	if err == nil {
 		err = b.listen("machines", listener)
@@ -85,7 +87,7 @@ type entrance struct {
 
 func (b *Broker) listen(name string, l net.Listener) error {
 	held := port.Hold(l)
-	return b.server.AddListener(&entrance{listeners.NewNet(name, held), held, b.bye})
+	return b.server.AddListener(&entrance{listeners.NewNet(name, newDoor(held)), held, b.bye})
 }
 
 // byeTime is how long clients may take to hear that the broker ends: some do not read.

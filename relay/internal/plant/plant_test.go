@@ -38,8 +38,8 @@ func TestBrokerEnds(t *testing.T) {
 			}
 			clients = append(clients, c)
 		}
-		for range 64 {
-			clients[0].Publish("plant/a", 0, false, make([]byte, 256<<10))
+		for range 256 {
+			clients[0].Publish("plant/a", 0, false, make([]byte, 64<<10))
 		}
 		var left sync.WaitGroup
 		for _, c := range clients {
