@@ -191,6 +191,27 @@ func TestBirthsAreBounded(t *testing.T) {
 	}
 }
 
+func TestRedact(t *testing.T) {
+	for address, want := range map[string]string{
+		"tcp://broker:1883":                  "tcp://broker:1883",
+		"ssl://relay:secret@broker:8883":     "ssl://broker:8883",
+		"tcp://relay:se@cr@et@broker:1883/p": "tcp://broker:1883/p",
+		"tcp://relay:se://cr@et@broker:1883": "tcp://broker:1883",
+		"tcp://relay:secret%zz@broker:1883":  "tcp://broker:1883",
+		"relay:secret@broker:1883":           "broker:1883",
+		"relay:sec://ret@broker:1883":        "broker:1883",
+		"broker:1883":                        "broker:1883",
+		"":                                   "",
+	} {
+		if got := Redact(address); got != want {
+			t.Errorf("%s is told as %s, want %s", address, got, want)
+		}
+		if host, err := Host(address); err != nil && strings.Contains(err.Error(), "secret") || err == nil && strings.Contains(host, "secret") {
+			t.Errorf("%s: %s %v", address, host, err)
+		}
+	}
+}
+
 func FuzzPlant(f *testing.F) {
 	f.Add(pump+"/pressure", []byte(`{"value":4.2,"time":1700000000123.456,"quality":"good"}`), false)
 	f.Add(pump+"/$birth", []byte(birthPump), true)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,7 +77,7 @@ func (r *Reader) subscribe(c paho.Client) {
 	case <-r.stop:
 		return
 	}
-	broker := redact(r.cfg.URL)
+	broker := Redact(r.cfg.URL)
 	answer, answered := asked.(*paho.SubscribeToken).Result()[everything]
 	switch {
 	case asked.Error() != nil || !answered:
@@ -94,26 +95,39 @@ const refused = 0x80
 
 // options are those of the reader and the publisher alike.
 func options(address, id string, log *slog.Logger) (*paho.ClientOptions, error) {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("broker %q: want tcp://host:port", address)
+	if _, err := Host(address); err != nil {
+		return nil, err
 	}
 	opts := paho.NewClientOptions().AddBroker(address).SetClientID(id).SetCleanSession(true)
 	opts.SetConnectRetry(true).SetConnectRetryInterval(time.Second).SetMaxReconnectInterval(3 * time.Second)
 	opts.SetAutoReconnect(true).SetKeepAlive(5 * time.Second).SetPingTimeout(3 * time.Second)
 	opts.SetConnectTimeout(5 * time.Second).SetWriteTimeout(5 * time.Second)
 	opts.SetConnectionLostHandler(func(_ paho.Client, err error) {
-		log.Warn("broker lost, connecting again", "broker", redact(address), "error", err)
+		log.Warn("broker lost, connecting again", "broker", Redact(address), "error", err)
 	})
 	return opts, nil
 }
 
-func redact(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "?"
+// Redact takes name and password out of a broker's address, however it is written.
+func Redact(address string) string {
+	scheme, rest, _ := strings.Cut(address, "://")
+	at := strings.LastIndex(address, "@")
+	switch {
+	case at < 0:
+		return address
+	case rest == "" || strings.ContainsAny(scheme, ":@"): // it has no scheme
+		return address[at+1:]
 	}
-	return u.Redacted()
+	return scheme + "://" + address[at+1:]
+}
+
+// Host returns the host and the port of a broker's address. The error holds no password.
+func Host(address string) (string, error) {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return "", fmt.Errorf("broker %q: want tcp://host:port, or tcp://user:password@host:port with letters as @ and %% as %%40 and %%25", Redact(address))
+	}
+	return u.Host, nil
 }
 
 // Close ends reading and waits for it.

@@ -84,9 +84,11 @@ func TestWhatCannotBe(t *testing.T) {
 		"not a dir":    {"serve --listen 127.0.0.1:0 --data " + file, "data directory"},
 		"no such cert": {"serve --listen 127.0.0.1:0 --mqtt-listen 127.0.0.1:0 --tls-cert x --tls-key y --data " + data, "no such file"},
 		"bad broker":   {"serve --listen 127.0.0.1:0 --mqtt nowhere --data " + data, "want tcp://"},
+		"bare broker":  {"serve --listen 127.0.0.1:0 --mqtt relay:sesame@broker:1883 --data " + data, "want tcp://"},
+		"odd password": {"serve --listen 127.0.0.1:0 --mqtt tcp://relay:sesame%zz@broker:1883 --data " + data, "%25"},
 		"bad media":    {"serve --listen 127.0.0.1:0 --mqtt-listen 127.0.0.1:0 --advertise nowhere --data " + data, "want host:port"},
 	} {
-		if code, _, errs := run(t.Context(), strings.Fields(c.args)...); code == 0 || !strings.Contains(errs, c.want) {
+		if code, _, errs := run(t.Context(), strings.Fields(c.args)...); code == 0 || !strings.Contains(errs, c.want) || strings.Contains(errs, "sesame") {
 			t.Errorf("%s: exit %d, %q; want %q", name, code, errs, c.want)
 		}
 	}
@@ -127,6 +129,25 @@ func TestServe(t *testing.T) {
 	if code := <-done; code != 0 {
 		t.Errorf("exit %d", code)
 	}
+}
+
+// The first line says which broker is read, without its password.
+func TestFirstLineTellsNoPassword(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	r, w := io.Pipe()
+	done := make(chan int, 1)
+	go func() {
+		done <- Run(ctx, nil, []string{"serve", "--listen", "127.0.0.1:0", "--mqtt", "tcp://relay:sesame@127.0.0.1:1", "--data", t.TempDir()}, w, io.Discard)
+		w.Close()
+	}()
+	line := make([]byte, 200)
+	n, err := r.Read(line)
+	if said := string(line[:n]); err != nil || strings.Contains(said, "sesame") || !strings.Contains(said, " mqtt=tcp://127.0.0.1:1 ") {
+		t.Errorf("said %q, %v", said, err)
+	}
+	stop()
+	<-done
 }
 
 func TestBuildsWithoutCgo(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"sightline/devices/mqtt"
 	"sightline/relay/internal/bus"
 	"sightline/relay/internal/cert"
 	"sightline/relay/internal/config"
@@ -97,7 +98,7 @@ func (c serve) run(ctx context.Context, drain <-chan struct{}, stdout, stderr io
 	if err != nil {
 		return c.place(err)
 	}
-	fmt.Fprintf(stdout, "listening url=%s mqtt=%s media=%d\n", s.URL(), s.MQTT(), s.MediaPort())
+	fmt.Fprintf(stdout, "listening url=%s mqtt=%s media=%d\n", s.URL(), mqtt.Redact(s.MQTT()), s.MediaPort())
 	select {
 	case <-drain:
 		log.Info("draining: no new rooms; running ones go on until they are empty", "for", c.Drain)

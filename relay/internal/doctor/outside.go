@@ -15,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"sightline/devices/mqtt"
 	"sightline/relay/internal/bus"
 )
 
@@ -160,18 +161,18 @@ func (c Config) nats(ctx context.Context) Finding {
 }
 
 func (c Config) broker(ctx context.Context) Finding {
-	f := Finding{What: "mqtt", Level: OK, Text: c.MQTT + " takes connections"}
-	u, err := url.Parse(c.MQTT)
+	f := Finding{What: "mqtt", Level: OK, Text: mqtt.Redact(c.MQTT) + " takes connections"}
+	host, err := mqtt.Host(c.MQTT)
 	if err == nil {
 		var conn net.Conn
 		ctx, cancel := context.WithTimeout(ctx, c.Patience)
 		defer cancel()
-		if conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", u.Host); err == nil {
+		if conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", host); err == nil {
 			_ = conn.Close()
 		}
 	}
 	if err != nil {
-		f.Level, f.Text, f.Mend = Fail, c.MQTT+": "+err.Error(), "start the plant's broker, let its port through, or leave mqtt out for the embedded one"
+		f.Level, f.Text, f.Mend = Fail, mqtt.Redact(c.MQTT)+": "+err.Error(), "start the plant's broker, let its port through, or leave mqtt out for the embedded one"
 	}
 	return f
 }
