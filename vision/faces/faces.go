@@ -4,9 +4,11 @@
 package faces
 
 import (
+	"cmp"
 	"fmt"
 	"image"
 	"math"
+	"slices"
 
 	pigo "github.com/esimov/pigo/core"
 
@@ -75,6 +77,7 @@ func (f *Finder) Find(grey *image.Gray, turns ...float64) []Face {
 		box := image.Rect(int((float64(d.Col)-r)*scale), int((float64(d.Row)-r)*scale), int(math.Ceil((float64(d.Col)+r)*scale)), int(math.Ceil((float64(d.Row)+r)*scale)))
 		out = append(out, Face{box.Add(grey.Rect.Min).Intersect(grey.Rect), float64(d.Q)})
 	}
+	slices.SortStableFunc(out, func(a, b Face) int { return cmp.Compare(b.Score, a.Score) })
 	return out
 }
 

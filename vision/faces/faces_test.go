@@ -1,6 +1,7 @@
 package faces
 
 import (
+	"cmp"
 	"flag"
 	"image"
 	"image/draw"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,7 +58,38 @@ func TestPortrait(t *testing.T) {
 	if len(found) != 1 {
 		t.Fatalf("%d faces", len(found))
 	}
-	t.Logf("%v of %v, %.1f", found[0].Box, p.Rect, found[0].Score)
+	eyes, mouth := [2]image.Point{{115, 184}, {204, 183}}, image.Pt(160, 285)
+	box := found[0].Box
+	if !eyes[0].In(box) || !eyes[1].In(box) || !mouth.In(box) {
+		t.Errorf("the face is said to be at %v, without an eye or the mouth", box)
+	}
+	if d := box.Min.Add(box.Max).Div(2).Sub(image.Pt(160, 215)); max(d.X, -d.X, d.Y, -d.Y) > 40 || max(box.Dx(), box.Dy()) > 300 {
+		t.Errorf("the face is said to be at %v, far around it", box)
+	}
+}
+
+// TestSurestFirst finds a face beside fainter ones, wherever they are.
+func TestSurestFirst(t *testing.T) {
+	face := portrait(t)
+	w, h := face.Rect.Dx(), face.Rect.Dy()
+	for _, contrast := range [][3]int{{100, 20, 10}, {10, 100, 20}, {20, 10, 100}} {
+		p := image.NewGray(image.Rect(0, 0, 3*w, h))
+		for i, c := range contrast {
+			for y := range h {
+				for x := range w {
+					v := int(face.Pix[y*face.Stride+x]) + 60*((x*y)%7-3)*(100-c)/100/3 // the less contrast, the more noise
+					p.Pix[y*p.Stride+i*w+x] = uint8(max(0, min(255, 128+(v-128)*c/100)))
+				}
+			}
+		}
+		found := finder(t).Find(p, Upright, Left, Right)
+		if len(found) < 3 {
+			t.Errorf("%d faces of 3", len(found))
+		}
+		if !slices.IsSortedFunc(found, func(a, b Face) int { return cmp.Compare(b.Score, a.Score) }) {
+			t.Errorf("not the surest first: %v", found)
+		}
+	}
 }
 
 func TestNothing(t *testing.T) {
@@ -109,6 +142,9 @@ func TestRecall(t *testing.T) {
 			t.Logf("%s: %d of %d", name, len(hit), len(faces))
 		}
 		t.Logf("%d pixels wide: %d of %d faces, %d other things, %v a picture", 1920/reduce, found, all, wrong, (took / 6).Round(time.Millisecond))
+		if found < 20 || wrong > 1 { // as the finder that is built in does
+			t.Errorf("%d pixels wide: %d of %d faces are found, want 20; %d other things are taken for one, want at most 1", 1920/reduce, found, all, wrong)
+		}
 	}
 }
 
