@@ -47,8 +47,8 @@ func TestFitSurfaceTakesTheSideItIsOn(t *testing.T) {
 	}
 	// Half way between, nobody can know: the claim has to say so.
 	mid, ok := FitSurface(geom.Vec2{0.02, 0}, all)
-	if far := math.Sqrt(mid.Else); ok && (mid.Doubt < 0.2 || math.Abs(far-0.4) > 0.1) {
-		t.Errorf("between two surfaces 0.4 apart a doubt of %.2f is claimed, of %.3f", mid.Doubt, far)
+	if far := math.Sqrt(mid.Else); !ok || mid.Doubt < 0.2 || math.Abs(far-0.4) > 0.1 {
+		t.Errorf("between two surfaces 0.4 apart a doubt of %.2f is claimed, of %.3f (%v)", mid.Doubt, far, ok)
 	}
 }
 
