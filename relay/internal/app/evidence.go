@@ -88,7 +88,14 @@ type sealKey struct {
 }
 
 func (c sealKey) run(command string, stdout io.Writer) error {
-	s, err := seal.Open(c.Show.Data+c.List.Data+c.Rotate.Data, seal.Relay) // one of them is named
+	of := c.Show
+	switch command {
+	case "list":
+		of = c.List
+	case "rotate":
+		of = c.Rotate
+	}
+	s, err := seal.Open(of.Data, seal.Relay)
 	if err != nil {
 		return err
 	}
@@ -100,7 +107,7 @@ func (c sealKey) run(command string, stdout io.Writer) error {
 		if old, key, err = s.Rotate(time.Now()); err != nil {
 			return err
 		}
-		err = audit.Once(c.Rotate.Data, time.Now, audit.Event{What: audit.SealKeyRotated, By: "relay seal-key rotate, " + account(), Detail: "from " + old + " to " + key})
+		err = audit.Once(of.Data, time.Now, audit.Event{What: audit.SealKeyRotated, By: "relay seal-key rotate, " + account(), Detail: "from " + old + " to " + key})
 		_, e := fmt.Fprintln(stdout, key)
 		err = errors.Join(err, e)
 	default:
