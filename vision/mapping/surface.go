@@ -182,9 +182,6 @@ func tukeyWeight(r float64) float64 {
 	return square(1 - r*r)
 }
 
-// At returns the inverse depth of the plane at another point, d away from the mark in normalized coordinates.
-func (s Surface) At(d geom.Vec2) float64 { return s.Inv + s.Slope[0]*d[0] + s.Slope[1]*d[1] }
-
 // Normal returns the unit normal of the plane in the camera's frame, towards the camera. A plane
 // a·x + b·y + c·z = 1 has inverse depth a·nx + b·ny + c.
 func (s Surface) Normal(n geom.Vec2) geom.Vec3 {

@@ -81,32 +81,3 @@ func TagCells(f marker.Family, id int) ([][]bool, error) {
 	}
 	return rows, nil
 }
-
-// PlanePose is a pose at which points of a plane are seen, and its error: root mean square, normalized.
-type PlanePose struct {
-	PoseCB geom.Pose // plane's frame to camera
-	Error  float64
-}
-
-// PlanePoses returns the poses of a plane z = 0 whose points are seen at normalized coordinates, the better
-// one first (IPPE: Collins and Bartoli, 2014). Seen from far away a plane has two that are nearly as good:
-// who needs the pose compares their errors.
-func (Solvers) PlanePoses(plane []geom.Vec3, seen []geom.Vec2) ([]PlanePose, error) {
-	if len(plane) < 4 || len(plane) != len(seen) {
-		return nil, fmt.Errorf("the pose of a plane: %d points and %d pixels, want at least 4 of both", len(plane), len(seen))
-	}
-	var r [18]C.double
-	var t [6]C.double
-	var off [2]C.double
-	var e cError
-	msg, n := e.args()
-	got := C.sl_plane_pose((*C.double)(unsafe.Pointer(&plane[0])), (*C.double)(unsafe.Pointer(&seen[0])), C.int(len(plane)), &r[0], &t[0], &off[0], msg, n)
-	if got < 0 {
-		return nil, e.wrap("solvePnPGeneric")
-	}
-	poses := make([]PlanePose, got)
-	for i := range poses {
-		poses[i] = PlanePose{pose([9]C.double(r[9*i:9*i+9]), [3]C.double(t[3*i:3*i+3])), float64(off[i])}
-	}
-	return poses, nil
-}

@@ -61,8 +61,8 @@ func facing(tilt geom.Vec3, at geom.Vec3) geom.Pose {
 	return geom.Pose{R: geom.ExpSO3(tilt).Mul(front), T: at}
 }
 
-// TestBoardIsRead photographs a board with tags of both families and wants every corner, the pose, and
-// nothing of the other family.
+// TestBoardIsRead photographs a board with tags of both families and wants every corner, and nothing
+// of the other family.
 func TestBoardIsRead(t *testing.T) {
 	cam := camera.FromFOV(640, 480, 1.1)
 	b := marker.Board{Name: "a", Machine: "m", Tags: []marker.Tag{
@@ -70,8 +70,6 @@ func TestBoardIsRead(t *testing.T) {
 		marker.Square(marker.ArUco4x4, 49, -0.09, -0.01, 0.08), marker.Square(marker.AprilTag36h11, 0, 0.01, -0.01, 0.08)}}
 	truth := facing(geom.Vec3{0.5, -0.3, 0.2}, geom.Vec3{0.03, -0.02, 0.5})
 	g := photograph(t, cam, b, truth)
-	var plane []geom.Vec3
-	var seen []geom.Vec2
 	worst, found := 0.0, 0
 	for _, f := range []marker.Family{marker.AprilTag36h11, marker.ArUco4x4} {
 		tags, err := Solvers{}.Tags(g, f)
@@ -88,27 +86,13 @@ func TestBoardIsRead(t *testing.T) {
 			for k, p := range tag.Corners {
 				want, _ := cam.Project(truth.Apply(p))
 				worst = math.Max(worst, want.Sub(s.Corners[k]).Norm())
-				plane, seen = append(plane, p), append(seen, cam.Normalize(s.Corners[k]))
 			}
 		}
 	}
 	if found != len(b.Tags) || worst > 0.35 {
 		t.Fatalf("%d of %d tags found, corners up to %.2f px off", found, len(b.Tags), worst)
 	}
-	poses, err := Solvers{}.PlanePoses(plane, seen)
-	if err != nil || len(poses) == 0 {
-		t.Fatalf("no pose: %v", err)
-	}
-	p := poses[0].PoseCB
-	turn, move := geom.LogSO3(p.R.Mul(truth.R.Transpose())).Norm(), p.T.Sub(truth.T).Norm()
-	t.Logf("corners within %.2f px, pose %.4f rad and %.2f mm off", worst, turn, 1000*move)
-	if turn > 0.004 || move > 0.001 {
-		t.Errorf("pose is %.4f rad and %.2f mm off", turn, 1000*move)
-	}
-	// The board's pose gives the world's down; here the camera's frame is the world.
-	if d := b.Tags[0].Down(b.Tags[0].Place(p)).Sub(truth.R.MulVec(geom.Vec3{0, -1, 0})).Norm(); d > 0.004 {
-		t.Errorf("down is %.4f off", d)
-	}
+	t.Logf("corners within %.2f px", worst)
 }
 
 func TestTagsThatAreNot(t *testing.T) {

@@ -102,22 +102,3 @@ int sl_calibrate(const float *object, int n, const float *seen, int views, int w
     return fail(e, err, err_len);
   }
 }
-
-int sl_plane_pose(const double *plane, const double *seen, int n, double *r9, double *t3, double *error,
-                  char *err, int err_len) {
-  try {
-    cv::Mat p(n, 3, CV_64F, const_cast<double *>(plane)), s(n, 2, CV_64F, const_cast<double *>(seen));
-    std::vector<cv::Mat> rvecs, tvecs;
-    cv::Mat errors;
-    int found = cv::solvePnPGeneric(p, s, cv::Mat::eye(3, 3, CV_64F), cv::noArray(), rvecs, tvecs, false, cv::SOLVEPNP_IPPE,
-                                    cv::noArray(), cv::noArray(), errors);
-    found = std::min(found, 2);
-    for (int i = 0; i < found; i++) {
-      copy_vectors(rvecs[i], tvecs[i], r9 + 9 * i, t3 + 3 * i);
-      error[i] = errors.at<double>(i);
-    }
-    return found;
-  } catch (const std::exception &e) {
-    return fail(e, err, err_len);
-  }
-}

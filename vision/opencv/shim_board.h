@@ -1,6 +1,6 @@
-// The calls of OpenCV for what is printed on paper: tags of any family, chessboards, calibration, and the
-// pose of a plane. As in shim.h, every function returns a negative number where OpenCV throws, and writes
-// the reason to err (of err_len bytes).
+// The calls of OpenCV for what is printed on paper: tags of any family, chessboards and calibration. As in
+// shim.h, every function returns a negative number where OpenCV throws, and writes the reason to err (of
+// err_len bytes).
 #ifndef SIGHTLINE_OPENCV_SHIM_BOARD_H
 #define SIGHTLINE_OPENCV_SHIM_BOARD_H
 
@@ -26,11 +26,6 @@ int sl_chessboard(const unsigned char *grey, int width, int height, int stride, 
 int sl_calibrate(const float *object, int n, const float *seen, int views, int width, int height, int k3,
                  double *model9, double *sigma9, double *view_rms, double *r9, double *t3, double *rms,
                  char *err, int err_len);
-
-// sl_plane_pose returns the poses, one or two, the better first, at which points of the plane z = 0 are
-// seen at normalized coordinates, with their errors (root mean square, normalized).
-int sl_plane_pose(const double *plane, const double *seen, int n, double *r9, double *t3, double *error,
-                  char *err, int err_len);
 
 #ifdef __cplusplus
 }

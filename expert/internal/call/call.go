@@ -251,9 +251,6 @@ func (c *Call) Room() *Room {
 // Marks returns the live marks with their anchors, oldest first.
 func (c *Call) Marks() []annotate.Entry { return c.marks.List() }
 
-// MarksVersion grows with every change of the marks.
-func (c *Call) MarksVersion() uint64 { return c.marks.Version() }
-
 // Pointers returns the laser pointers on a participant's camera.
 func (c *Call) Pointers(camera string) []annotate.Pointer {
 	c.mu.Lock()

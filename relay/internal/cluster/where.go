@@ -183,22 +183,6 @@ func (d *Directory) Mine() (rooms []string) {
 	return rooms
 }
 
-// All returns every room that lives, and the URL of its relay.
-func (d *Directory) All() map[string]string {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	all := map[string]string{}
-	for room, name := range d.rooms {
-		switch p := d.peers[name]; {
-		case name == d.cfg.Name:
-			all[room] = d.cfg.URL
-		case p != nil && d.cfg.Now().Sub(p.at) < dead:
-			all[room] = p.URL
-		}
-	}
-	return all
-}
-
 // URLs are where the relays that live are reached, this one first, who is draining last.
 func (d *Directory) URLs() []string {
 	var here, late []string
