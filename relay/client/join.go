@@ -16,12 +16,6 @@ import (
 	"sightline/relay/wire"
 )
 
-// InstanceHeader carries Config.Instance to the relay.
-const InstanceHeader = "Sightline-Client"
-
-// ResumeHeader says which session a client comes back to; package wire says how.
-const ResumeHeader = "Sightline-Resume"
-
 // JoinError says that the relay will not let this client in; trying again cannot help.
 type JoinError struct {
 	Status int    // HTTP

@@ -74,7 +74,7 @@ type dialled struct {
 	first wire.Signal // what the relay has said first
 }
 
-// dial opens the signalling socket: at the relay whose turn it is, or where that one leads. resume is what ResumeHeader says.
+// dial opens the signalling socket: at the relay whose turn it is, or where that one leads. resume is what wire.ResumeHeader says.
 func (c *Client) dial(ctx context.Context, resume string) (d dialled, err error) {
 	c.mu.Lock()
 	base := c.relays.next()
@@ -112,7 +112,7 @@ func (c *Client) dial(ctx context.Context, resume string) (d dialled, err error)
 
 // dialAt opens the socket at one relay, or returns where that one leads.
 func (c *Client) dialAt(ctx context.Context, at *url.URL, resume string) (d dialled, to *url.URL, err error) {
-	header := http.Header{"Authorization": {"Bearer " + c.cfg.Token}, InstanceHeader: {c.cfg.Instance}, ResumeHeader: {resume}}
+	header := http.Header{"Authorization": {"Bearer " + c.cfg.Token}, wire.InstanceHeader: {c.cfg.Instance}, wire.ResumeHeader: {resume}}
 	direct := *c.cfg.HTTP
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	var local net.Addr

@@ -70,9 +70,6 @@ var (
 	errReplaced = errors.New("the same client has joined again")
 )
 
-// instanceHeader carries the secret by which a client is known again.
-const instanceHeader = "Sightline-Client"
-
 func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	grant, ok := s.grant(w, r)
 	if !ok {
@@ -133,7 +130,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 
 // instance returns the client's secret, or a new one for a client that has none.
 func instance(r *http.Request) string {
-	if secret := r.Header.Get(instanceHeader); secret != "" {
+	if secret := r.Header.Get(wire.InstanceHeader); secret != "" {
 		return secret
 	}
 	if secret := r.URL.Query().Get("client"); secret != "" {

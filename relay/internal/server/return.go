@@ -30,8 +30,6 @@ const (
 	tellAgain = 200 * time.Millisecond
 	// pathTime is how much longer a silent path is waited for: a restart of it may be under way.
 	pathTime = 10 * time.Second
-	// resumeHeader says that a client knows how to come back, or to which session it does.
-	resumeHeader = "Sightline-Resume"
 )
 
 // sessions are those that their clients can come back to.
@@ -87,7 +85,7 @@ type resumption struct {
 
 // resumeOf reads "new", or the session and the number of the message that was heard last.
 func resumeOf(r *http.Request) resumption {
-	word := strings.Fields(r.Header.Get(resumeHeader))
+	word := strings.Fields(r.Header.Get(wire.ResumeHeader))
 	if len(word) == 0 {
 		word = strings.Fields(r.URL.Query().Get("resume"))
 	}

@@ -41,7 +41,7 @@ func (c *dialler) call() (*websocket.Conn, wire.Signal) {
 	c.t.Helper()
 	for {
 		ws, _, err := websocket.Dial(c.ctx, c.url, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + c.token},
-			client.InstanceHeader: {c.secret}, client.ResumeHeader: {c.resume}, "X-Forwarded-For": {c.from}}})
+			wire.InstanceHeader: {c.secret}, wire.ResumeHeader: {c.resume}, "X-Forwarded-For": {c.from}}})
 		if err != nil {
 			c.t.Fatal(err)
 		}
@@ -240,7 +240,7 @@ func TestComingBackIsLimited(t *testing.T) {
 	c.call()
 	c.call()
 	_, resp, err := websocket.Dial(c.ctx, c.url, &websocket.DialOptions{HTTPHeader: http.Header{"Authorization": {"Bearer " + c.token},
-		client.InstanceHeader: {c.secret}, client.ResumeHeader: {c.resume}, "X-Forwarded-For": {c.from}}})
+		wire.InstanceHeader: {c.secret}, wire.ResumeHeader: {c.resume}, "X-Forwarded-For": {c.from}}})
 	if err == nil || resp == nil || resp.StatusCode != http.StatusTooManyRequests {
 		t.Errorf("the fourth: %v", err)
 	}

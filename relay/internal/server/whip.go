@@ -52,7 +52,7 @@ func serveOptions(methods, accept, mediaType string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		allowOrigins(w)
 		w.Header().Set("Access-Control-Allow-Methods", methods)
-		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, "+instanceHeader+", "+consentHeader)
+		w.Header().Set("Access-Control-Allow-Headers", "Authorization, Content-Type, If-Match, "+wire.InstanceHeader+", "+consentHeader)
 		w.Header().Set("Access-Control-Max-Age", "600")
 		w.Header().Set(accept, mediaType)
 		w.Header().Set("Allow", methods)
