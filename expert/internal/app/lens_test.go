@@ -3,14 +3,17 @@ package app
 import (
 	"image"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"sightline/annotate"
 	"sightline/devices/media"
 	"sightline/expert/internal/call"
 	"sightline/relay/client"
 	"sightline/relay/wire"
+	"sightline/vision/geom"
 )
 
 // sender publishes plain pictures, of another size for each track.
@@ -105,5 +108,40 @@ func TestOnePictureOfAParticipant(t *testing.T) {
 	until("the second video is not shown after the first ended", []string{"screen"}, func() bool { return count(160) > 5 })
 	if cams := c.Room().Cameras; len(cams) != 1 || cams[0].Track != "screen" {
 		t.Errorf("the cameras are %+v", cams)
+	}
+}
+
+// TestPointers hears the pointers of two experts: one is shown, the other, whose name would fill the screen, is not.
+func TestPointers(t *testing.T) {
+	r := startRelay(t)
+	c, err := call.Dial(t.Context(), call.Config{URL: r.url, Token: r.token(t, "expert", "Ada"), Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var all []*client.Client
+	for _, name := range []string{"Bob", "Eve"} {
+		other, err := client.Dial(t.Context(), client.Config{URL: r.url, Token: r.token(t, "expert", name), Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		all = append(all, other)
+	}
+	good := annotate.Pointer{Name: "Bob", Colour: "#ff0000", Camera: "p-1", Pixel: geom.Vec2{10, 20}, Width: 320, Height: 240}
+	long := good
+	long.Name = strings.Repeat("x", 8000)
+	heard := 0
+	for end := time.Now().Add(20 * time.Second); heard < 10; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("no pointer is heard")
+		}
+		_ = all[1].SendPointer(long)
+		_ = all[0].SendPointer(good)
+		for _, p := range c.Pointers("p-1") {
+			if heard++; p != good {
+				t.Fatalf("a pointer is shown whose name has %d bytes", len(p.Name))
+			}
+		}
 	}
 }
