@@ -31,11 +31,15 @@ const (
 	// tags, and what a small machine can spare. What is beyond is delivered, and not kept.
 	maxRetained      = 100_000
 	maxRetainedBytes = 256 << 20
+	// maxExpiry is how long a retained message stays, seconds: ten years. The library's day would take the births of machines
+	// away, which are told once. None at all would end its own acknowledgements at once.
+	maxExpiry = 10 * 365 * 24 * 60 * 60
 )
 
 func capabilities() *mochi.Capabilities {
 	c := mochi.NewDefaultServerCapabilities()
 	c.MaximumPacketSize, c.MaximumClients = maxPacket, maxClients
+	c.MaximumMessageExpiryInterval = maxExpiry
 	c.MaximumSessionExpiryInterval, c.MaximumInflight = maxSession, maxInflight
 	return c
 }
