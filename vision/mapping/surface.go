@@ -58,10 +58,6 @@ type Candidate struct {
 	Weight float64
 }
 
-// FitSurface returns the surface that a mark at n is on, by its supports alone. It returns false with
-// fewer than three supports in reach.
-func FitSurface(n geom.Vec2, all []Support) (Surface, bool) { return Decide(FitSurfaces(n, all)) }
-
 // FitSurfaces fits planes to the supports around a mark at n: weighted least squares on inverse depth
 // with Tukey's weights, started from several depths, so that of two surfaces each comes out by itself
 // and not their mean. With fewer than three supports in reach there is none.

@@ -145,12 +145,3 @@ func (t Tag) Down(placed [4]geom.Vec3) geom.Vec3 {
 	downInWorld := placed[3].Add(placed[2]).Sub(placed[0]).Sub(placed[1])
 	return rightInWorld.Scale(-right[1]).Add(downInWorld.Scale(-down[1])).Unit()
 }
-
-// Place returns where a tag's corners are in the world of a board's pose.
-func (t Tag) Place(worldFromBoard geom.Pose) [4]geom.Vec3 {
-	var c [4]geom.Vec3
-	for k, p := range t.Corners {
-		c[k] = worldFromBoard.Apply(p)
-	}
-	return c
-}

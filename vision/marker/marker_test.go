@@ -95,15 +95,24 @@ func TestDown(t *testing.T) {
 		askew.Corners[k] = geom.ExpSO3(geom.Vec3{0, 0, 0.7}).MulVec(p)
 	}
 	for _, tag := range []Tag{tag, askew} {
-		got := tag.Down(tag.Place(geom.Pose{R: world.Mul(board.R), T: world.MulVec(board.T)}))
+		got := tag.Down(place(tag, geom.Pose{R: world.Mul(board.R), T: world.MulVec(board.T)}))
 		if d := got.Sub(world.MulVec(down)).Norm(); d > 1e-12 {
 			t.Errorf("down is %v, off by %g", got, d)
 		}
 	}
-	c := tag.Place(board)
+	c := place(tag, board)
 	if d := c[3].Sub(c[0]).Unit().Sub(down).Norm(); d > 1e-12 {
 		t.Errorf("from the tag's top to its bottom is not down: %v", c)
 	}
+}
+
+// place is where a tag's corners are in the world of a board's pose.
+func place(t Tag, worldFromBoard geom.Pose) [4]geom.Vec3 {
+	var c [4]geom.Vec3
+	for k, p := range t.Corners {
+		c[k] = worldFromBoard.Apply(p)
+	}
+	return c
 }
 
 func FuzzRead(f *testing.F) {

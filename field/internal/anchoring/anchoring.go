@@ -133,7 +133,7 @@ func (a *Anchoring) SetMarker(id int, metres float64) bool {
 	return true
 }
 
-// Markers returns the corners of the markers whose place is known, in the world of the last estimate.
+// Markers returns the corners of the markers whose place is known, in the world of the newest map.
 func (a *Anchoring) Markers() map[int][4]geom.Vec3 {
 	corners, _, _ := a.MarkersIn()
 	return corners
