@@ -6,14 +6,18 @@
 //	{"v":1,"kind":"mark","id":"m-7f3a","msg":"01J…","from":"p-2c","time":81234567,"seq":42,
 //	 "captured":1700000000123456,"body":{…}}
 //
-// Fields and kinds that this version does not know pass through untouched.
+// Fields and kinds that this version does not know pass through untouched. A field that differs from one of the above
+// in case alone is refused: encoding/json would take it for that one, other readers would not.
 package wire
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 )
 
 // Version is the envelope version that this package writes.
@@ -21,6 +25,13 @@ const Version = 1
 
 // MaxMessage is the size in bytes past which a message is refused. A stroke of 2,000 points is 40 kB.
 const MaxMessage = 256 << 10
+
+// MaxLogged is the size in bytes past which the log refuses a message: with its place in the log it is still no larger
+// than MaxMessage.
+const MaxLogged = MaxMessage - 32
+
+// ErrTooLarge says that a message is larger than MaxLogged.
+var ErrTooLarge = errors.New("message is too large for the log")
 
 // Envelope is one small message. The log is a set of last-writer-wins registers, one for each
 // (Kind, ID); of two messages for the same register the one with the greater (Time, From, Msg) holds.
@@ -250,7 +261,7 @@ func isName(s string) bool {
 }
 
 // Encode writes the envelope. It fails only where Body or Extra is not JSON.
-func (e Envelope) Encode() ([]byte, error) { return json.Marshal(e) }
+func (e Envelope) Encode() ([]byte, error) { return e.MarshalJSON() }
 
 // Newer says whether e wins over old on the same (Kind, ID): the later time, then the greater sender,
 // then the greater message name, so that all replicas agree whatever order they heard them in.
@@ -269,12 +280,16 @@ type envelope Envelope
 
 var knownFields = []string{"v", "kind", "id", "msg", "from", "time", "seq", "captured", "body"}
 
+// known returns the known field that encoding/json would take f for, or "".
+func known(f string) string {
+	if i := slices.IndexFunc(knownFields, func(k string) bool { return strings.EqualFold(k, f) }); i >= 0 {
+		return knownFields[i]
+	}
+	return ""
+}
+
 // UnmarshalJSON keeps the unknown fields in Extra.
 func (e *Envelope) UnmarshalJSON(data []byte) error {
-	var known envelope
-	if err := json.Unmarshal(data, &known); err != nil {
-		return err
-	}
 	var all map[string]json.RawMessage
 	if err := json.Unmarshal(data, &all); err != nil {
 		return err
@@ -282,7 +297,16 @@ func (e *Envelope) UnmarshalJSON(data []byte) error {
 	for _, f := range knownFields {
 		delete(all, f)
 	}
-	*e = Envelope(known)
+	for f := range all {
+		if k := known(f); k != "" {
+			return fmt.Errorf("field %q is written %q", k, f)
+		}
+	}
+	var taken envelope
+	if err := json.Unmarshal(data, &taken); err != nil {
+		return err
+	}
+	*e = Envelope(taken)
 	if len(all) > 0 {
 		e.Extra = all
 	}
@@ -291,18 +315,27 @@ func (e *Envelope) UnmarshalJSON(data []byte) error {
 
 // MarshalJSON writes the unknown fields back.
 func (e Envelope) MarshalJSON() ([]byte, error) {
-	known, err := json.Marshal(envelope(e))
+	out, err := plain(envelope(e))
 	if err != nil || len(e.Extra) == 0 {
-		return known, err
+		return out, err
 	}
 	rest := maps.Clone(e.Extra)
-	for _, f := range knownFields {
-		delete(rest, f)
-	}
-	extra, err := json.Marshal(rest)
+	maps.DeleteFunc(rest, func(f string, _ json.RawMessage) bool { return known(f) != "" })
+	extra, err := plain(rest)
 	if err != nil || len(rest) == 0 {
-		return known, err
+		return out, err
 	}
-	out := append(known[:len(known)-1], ',')
+	out = append(out[:len(out)-1], ',')
 	return append(out, extra[1:]...), nil
+}
+
+// plain writes JSON without the escapes that HTML wants: they would make six bytes of each <, > and &.
+func plain(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }

@@ -2,6 +2,7 @@ package wire
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +15,65 @@ var envelopes = []string{
 	`{"v":1,"kind":"x-new","id":"","msg":"a","from":"","time":0}`,
 	`{"v":2,"kind":"mark","id":"m","msg":"a","from":"p","time":-5,"colour":"red","nested":{"deep":[1,2,{"x":null}]},"body":"text"}`,
 	`{"v":1,"kind":"tag","id":"hall 3/pump.7/température","msg":"q","from":"relay","time":9,"body":{"number":1.5,"quality":"good"}}`,
+	`{"v":1,"kind":"chat","id":"c","msg":"a","from":"p","time":1,"body":{"text":"a <b> & \"c\""},"more":"<&>"}`,
+}
+
+// What one reader would take for one message and another for another.
+var forged = []string{
+	`{"v":1,"KIND":"consent","ID":"p-victim","FROM":"p-victim","kind":"chat","id":"x","msg":"m","body":{"state":"given"}}`,
+	`{"kind":"chat","From":"p-victim"}`,
+	`{"kind":"chat","\u212aind":"consent"}`,
+	`{"kind":"chat","m\u017fg":"m"}`,
+}
+
+func TestForgedFieldsAreRefused(t *testing.T) {
+	for _, in := range forged {
+		if e, err := Decode([]byte(in)); err == nil || !strings.Contains(err.Error(), "is written") {
+			t.Errorf("%s: %+v, error %v", in, e, err)
+		}
+	}
+	e := Envelope{V: 1, Kind: "chat", From: "p", Extra: map[string]json.RawMessage{"FROM": []byte(`"p-victim"`), "\u212aind": []byte(`"consent"`), "x": []byte("1")}}
+	out, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := Decode(out)
+	if err != nil || again.From != "p" || again.Kind != "chat" || len(again.Extra) != 1 {
+		t.Errorf("%s came back as %+v (%v)", out, again, err)
+	}
+}
+
+// Of a field that comes twice what leaves is what was judged.
+func TestFieldsThatComeTwice(t *testing.T) {
+	e, err := Decode([]byte(`{"kind":"consent","kind":"chat","from":"p","id":"a","from":"q","id":"b","x":1,"x":2}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := e.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all map[string]any
+	if err := json.Unmarshal(out, &all); err != nil || all["kind"] != e.Kind || all["from"] != e.From || all["id"] != e.ID {
+		t.Errorf("judged %+v, left %s (%v)", e, out, err)
+	}
+	for _, field := range []string{"kind", "from", "id", "x"} {
+		if n := strings.Count(string(out), `"`+field+`"`); n != 1 {
+			t.Errorf("%q is %d times in %s", field, n, out)
+		}
+	}
+}
+
+// What leaves is no larger than what came, but for the relay's own fields.
+func TestEncodeDoesNotGrow(t *testing.T) {
+	in := `{"v":1,"kind":"chat","id":"c","msg":"a","from":"p","time":1,"body":{"text":"` + strings.Repeat("<&>", 1000) + `"},"more":"<&>"}`
+	e, err := Decode([]byte(in))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out, err := e.Encode(); err != nil || string(out) != in {
+		t.Errorf("%d bytes came back as %d (%v)", len(in), len(out), err)
+	}
 }
 
 func TestUnknownFieldsSurvive(t *testing.T) {
@@ -149,7 +209,7 @@ func TestSignals(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, s := range envelopes {
+	for _, s := range slices.Concat(envelopes, forged) {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -165,7 +225,8 @@ func FuzzDecode(f *testing.F) {
 		if err != nil && len(out) <= MaxMessage {
 			t.Fatalf("encoded but cannot be decoded: %v\n%s", err, out)
 		}
-		if err == nil && (again.Kind != e.Kind || again.ID != e.ID || len(again.Extra) != len(e.Extra)) {
+		if err == nil && (again.Kind != e.Kind || again.ID != e.ID || again.From != e.From || again.Time != e.Time || again.Msg != e.Msg ||
+			len(again.Extra) != len(e.Extra)) {
 			t.Fatalf("changed on the way: %+v to %+v", e, again)
 		}
 	})
