@@ -92,8 +92,8 @@ func (c *Client) envelope(kind, id string, captured, at int64, body any) (wire.E
 
 func encode(e wire.Envelope) ([]byte, error) {
 	data, err := e.Encode()
-	if err == nil && len(data) > wire.MaxMessage {
-		err = fmt.Errorf("message of kind %s has %d bytes, at most %d are taken", e.Kind, len(data), wire.MaxMessage)
+	if err == nil && len(data) > wire.MaxLogged {
+		err = fmt.Errorf("message of kind %s has %d bytes, at most %d are taken", e.Kind, len(data), wire.MaxLogged)
 	}
 	return data, err
 }

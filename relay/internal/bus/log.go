@@ -43,12 +43,15 @@ func (b *Bus) Began(ctx context.Context, room string, now int64) (int64, error) 
 
 // Append writes a message to a room's log; late says that it does not hold its register. It returns the
 // message's place in the log, and whether it was there before under the same name. While the backbone elects a leader,
-// Append waits; it fails after patience, or with ctx.
+// Append waits; it fails after patience, or with ctx, and at once with wire.ErrTooLarge.
 func (b *Bus) Append(ctx context.Context, room string, e wire.Envelope, late bool) (seq uint64, again bool, err error) {
 	e.Seq = 0
 	data, err := e.Encode()
 	if err != nil {
 		return 0, false, err
+	}
+	if most := min(wire.MaxLogged, b.conn.MaxPayload()); int64(len(data)) > most {
+		return 0, false, fmt.Errorf("%w: %d bytes, at most %d are taken", wire.ErrTooLarge, len(data), most)
 	}
 	m := nats.NewMsg(subject(room, e, late))
 	m.Data = data

@@ -3,6 +3,7 @@ package room
 import (
 	"crypto/rand"
 	"encoding/json"
+	"errors"
 
 	"sightline/devices/mqtt"
 	"sightline/relay/wire"
@@ -26,6 +27,8 @@ func (r *Room) Log(m Member, e wire.Envelope) {
 		}
 		seq, again, err := r.append(e)
 		switch {
+		case errors.Is(err, wire.ErrTooLarge):
+			m.Tell(wire.Signal{Type: wire.SignalError, Code: wire.CodeTooLarge, Text: err.Error(), Msg: e.Msg})
 		case err != nil:
 			r.cfg.Log.Error("message is not in the log", "room", r.cfg.Name, "error", err)
 			m.Tell(wire.Signal{Type: wire.SignalError, Code: wire.CodeInternal, Text: "the log cannot be written; the relay's own log says why"})

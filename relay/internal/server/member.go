@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"sync"
 	"time"
 
@@ -14,14 +15,21 @@ import (
 func (c *conn) opened() {
 	c.once.Do(func() {
 		c.tasks.Go(func() {
-			var first sync.Once
+			var first, tooLarge sync.Once
 			err := c.s.bus.Follow(c.ctx, c.room.Name(), func(e wire.Envelope) error {
 				first.Do(func() { close(c.follows) }) // the log has at least that he joined
 				data, err := e.Encode()
 				if err != nil {
 					return err
 				}
-				return c.peer.SendLog(c.ctx, data)
+				if err := c.peer.SendLog(c.ctx, data); !errors.Is(err, sfu.ErrTooLarge) {
+					return err
+				}
+				tooLarge.Do(func() { // without it he has the rest
+					c.s.log.Warn("a message of the log is larger than a client takes, and is kept from it; so may others be",
+						"room", c.room.Name(), "id", c.who.ID, "seq", e.Seq, "bytes", len(data))
+				})
+				return nil
 			})
 			c.fail(err)
 		})

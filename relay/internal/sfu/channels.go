@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/pion/sctp"
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/wire"
@@ -19,8 +20,12 @@ const (
 	maxLossyBuffer = 64 << 10
 )
 
-// ErrClosed is returned when the peer is closed.
-var ErrClosed = errors.New("peer is closed")
+var (
+	// ErrClosed is returned when the peer is closed.
+	ErrClosed = errors.New("peer is closed")
+	// ErrTooLarge says that a message is larger than the other end takes; what comes after it may be sent.
+	ErrTooLarge = errors.New("message is larger than the client takes")
+)
 
 func (p *Peer) openChannels() error {
 	for _, c := range []struct {
@@ -62,7 +67,8 @@ func (p *Peer) openChannels() error {
 	return nil
 }
 
-// SendLog sends on the log channel and waits while too much waits there. One goroutine uses it.
+// SendLog sends on the log channel and waits while too much waits there. It fails with ErrTooLarge, ErrClosed, or with
+// the channel. One goroutine uses it.
 func (p *Peer) SendLog(ctx context.Context, data []byte) error {
 	for p.log.BufferedAmount() > maxLogBuffer {
 		select {
@@ -73,7 +79,11 @@ func (p *Peer) SendLog(ctx context.Context, data []byte) error {
 			return ErrClosed
 		}
 	}
-	return p.log.SendText(string(data))
+	err := p.log.SendText(string(data))
+	if errors.Is(err, sctp.ErrOutboundPacketTooLarge) {
+		return fmt.Errorf("%w: %d bytes", ErrTooLarge, len(data))
+	}
+	return err
 }
 
 // Echo sends on the log channel at once: the confirmation of a message that was in the log before.
