@@ -64,11 +64,16 @@ func (r *Room) Leave(m Member, reason string) {
 func (r *Room) remove(m Member) {
 	members := slices.DeleteFunc(slices.Clone(*r.members.Load()), func(x Member) bool { return x == m })
 	r.members.Store(&members)
+	r.drop(func(u ownedUp) bool { return u.owner == m })
+}
+
+// drop takes tracks away from who gets them.
+func (r *Room) drop(these func(ownedUp) bool) {
 	r.ups = slices.DeleteFunc(r.ups, func(u ownedUp) bool {
-		if u.owner != m {
+		if !these(u) {
 			return false
 		}
-		for _, other := range members {
+		for _, other := range *r.members.Load() {
 			other.Unsubscribe(u.up)
 		}
 		return true
@@ -89,14 +94,22 @@ func (r *Room) loseGhosts() {
 	}
 }
 
-// TrackUp gives a member's track to everybody else.
+// TrackUp gives a member's track to everybody else, until it ends or another of its name has come.
 func (r *Room) TrackUp(m Member, up *sfu.Up) {
 	r.do(func() {
 		members := *r.members.Load()
 		if !slices.Contains(members, m) {
 			return
 		}
+		r.drop(func(u ownedUp) bool { return u.owner == m && u.up.Name == up.Name })
 		r.ups = append(r.ups, ownedUp{up, m})
+		r.tasks.Go(func() {
+			select {
+			case <-up.Done():
+				r.do(func() { r.drop(func(u ownedUp) bool { return u.up == up }) })
+			case <-r.ctx.Done():
+			}
+		})
 		up.Mute(r.mutes(up))
 		r.cfg.Recorder.Track(up, m.Who())
 		for _, other := range members {

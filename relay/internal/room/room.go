@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -94,6 +95,7 @@ type Room struct {
 	ctx   context.Context
 	stop  context.CancelFunc
 	done  chan struct{}
+	tasks sync.WaitGroup // that wait for the ends of tracks
 
 	members atomic.Pointer[[]Member] // written by the owner only
 	missed  atomic.Int64             // telemetry that came faster than the log takes it
@@ -150,6 +152,7 @@ func Open(ctx context.Context, cfg Config) (*Room, error) {
 func (r *Room) Close() {
 	r.stop()
 	<-r.done
+	r.tasks.Wait()
 	for machine := range r.watching {
 		r.cfg.Plant.Unwatch(r.cfg.Name, machine)
 	}

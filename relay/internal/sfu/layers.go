@@ -18,6 +18,7 @@ type layers struct {
 	mu      sync.Mutex
 	ups     []*Up // by rank; nil where it has not come
 	running int
+	ended   bool // the last has gone; none joins any more
 	began   time.Time
 	unable  [maxLayers]bool      // the publisher's link does not bear it
 	taken   [maxLayers]time.Time // when somebody last took it
@@ -51,12 +52,12 @@ func newLayers(of sized, like *Up) *layers {
 	return s
 }
 
-// join makes an up track one of the layers; false where there is one of that rank.
+// join makes an up track one of the layers; false where there is one of that rank, or where all have gone.
 func (s *layers) join(u *Up, rank int) bool {
 	u.Mute(s.face.Muted())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if rank < 0 || rank >= len(s.ups) || s.ups[rank] != nil {
+	if s.ended || rank < 0 || rank >= len(s.ups) || s.ups[rank] != nil {
 		return false
 	}
 	s.ups[rank], u.of, u.rank = u, s, rank
@@ -68,7 +69,8 @@ func (s *layers) join(u *Up, rank int) bool {
 func (s *layers) left() {
 	s.mu.Lock()
 	s.running--
-	last := s.running == 0
+	s.ended = s.running == 0
+	last := s.ended
 	s.mu.Unlock()
 	if last {
 		s.face.mu.Lock()
@@ -76,6 +78,13 @@ func (s *layers) left() {
 		s.face.mu.Unlock()
 		close(s.face.done)
 	}
+}
+
+// isOver says whether the last layer has gone: who publishes under the name again begins anew.
+func (s *layers) isOver() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ended
 }
 
 // all are the layers that have come, the best first.

@@ -198,6 +198,22 @@ func TestTheFaceShowsTheBestSizeThatComes(t *testing.T) {
 	}
 }
 
+// A size that comes when all have gone, as where pion has stopped them one by one, is of no picture that has ended.
+func TestNoSizeJoinsWhatHasEnded(t *testing.T) {
+	s := newSized()
+	l := newLayers(sized{names: []string{"f", "h"}}, s.ups[0])
+	for rank, u := range s.ups {
+		if joined := l.join(u, rank); joined != (rank == 0) {
+			t.Errorf("rank %d: joined %v", rank, joined)
+		} else if joined {
+			l.left()
+		}
+	}
+	if !l.isOver() {
+		t.Error("the picture outlives its sizes")
+	}
+}
+
 func TestRids(t *testing.T) {
 	for line, want := range map[string][]string{
 		"send q;h;f":             {"f", "h", "q"},

@@ -153,7 +153,7 @@ func (l *link) take(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, na
 	if len(of.names) > 1 {
 		l.mu.Lock()
 		s := l.faces[name]
-		if announce = nil; s == nil {
+		if announce = nil; s == nil || s.isOver() {
 			s = newLayers(of, up)
 			if l.faces == nil {
 				l.faces = map[string]*layers{}
@@ -177,8 +177,15 @@ func (l *link) take(remote *webrtc.TrackRemote, receiver *webrtc.RTPReceiver, na
 		l.OnUp(announce)
 	}
 	if !l.spawn(up.run) {
-		close(up.done)
+		up.end()
 	}
+}
+
+// forget lets go of an up track that has ended; its stream may come again as another.
+func (l *link) forget(u *Up) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ups = slices.DeleteFunc(slices.Clone(l.ups), func(x *Up) bool { return x == u })
 }
 
 // carry makes a slot for what is sent to the receiver.

@@ -58,7 +58,7 @@ func NewPeer(cfg PeerConfig) (*Peer, error) {
 		sizes: map[string][]string{}}
 	p.pc.OnTrack(p.onTrack)
 	if err := p.openChannels(); err != nil {
-		_ = p.pc.Close()
+		l.close()
 		return nil, err
 	}
 	p.spawn(p.loop)

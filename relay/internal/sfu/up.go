@@ -175,7 +175,7 @@ func (u *Up) Done() <-chan struct{} { return u.done }
 // run reads what pion has of the track until the connection ends: its first packets, after which they come straight
 // from the socket.
 func (u *Up) run() {
-	defer close(u.done)
+	defer u.end()
 	for {
 		p := u.Pool.get()
 		n, _, err := u.remote.Read(p.buffer[:])
@@ -185,15 +185,21 @@ func (u *Up) run() {
 		}
 		p.Release(u.Pool)
 		if err != nil {
-			u.mu.Lock()
-			u.group.end()
-			u.mu.Unlock()
-			if u.of != nil {
-				u.of.left()
-			}
 			return
 		}
 	}
+}
+
+// end is called once, when nothing more comes of the track.
+func (u *Up) end() {
+	u.mu.Lock()
+	u.group.end()
+	u.mu.Unlock()
+	u.link.forget(u)
+	if u.of != nil {
+		u.of.left()
+	}
+	close(u.done)
 }
 
 // forward writes a packet to everybody, and asks for what is missing before it. Packets come one after another.
