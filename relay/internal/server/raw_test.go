@@ -2,12 +2,14 @@ package server_test
 
 import (
 	"context"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/coder/websocket"
+	"github.com/pion/rtp"
 	"github.com/pion/webrtc/v4"
 
 	"sightline/relay/internal/relaytest"
@@ -23,9 +25,10 @@ type raw struct {
 
 	mu    sync.Mutex
 	ws    *websocket.Conn
-	heard []wire.Envelope // on the log channel
-	told  []wire.Signal   // errors
-	gone  error           // why the socket ended
+	heard []wire.Envelope         // on the log channel
+	told  []wire.Signal           // errors
+	gone  error                   // why the socket ended
+	munge func(sdp string) string // changes answers; nil leaves them
 }
 
 // joinRaw joins and waits until the log flows. most is how large a message it takes, in bytes.
@@ -133,7 +136,13 @@ func (r *raw) answer(t *testing.T, offer string) string {
 		return ""
 	}
 	<-gathered
-	return r.pc.LocalDescription().SDP
+	sdp := r.pc.LocalDescription().SDP
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.munge != nil {
+		sdp = r.munge(sdp)
+	}
+	return sdp
 }
 
 // knows says whether a message has come on the log channel.
@@ -194,4 +203,31 @@ func TestLargeMessages(t *testing.T) {
 		}
 		r.mu.Unlock()
 	}
+}
+
+// A publisher that gives a track another SSRC again and again has one track.
+func TestATrackThatIsAnotherAgainAndAgain(t *testing.T) {
+	s := relaytest.Start(t, nil)
+	track, err := webrtc.NewTrackLocalStaticRTP(webrtc.RTPCodecCapability{MimeType: webrtc.MimeTypeVP8, ClockRate: 90000}, "camera", "x")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := joinRaw(t, s, relaytest.Token(t, s.Authority(), "field", "Ann"), wire.MaxMessage, track)
+	tracks := func() (n int) {
+		for _, room := range s.Rooms() {
+			n += len(room.Tracks)
+		}
+		return n
+	}
+	seq := uint16(0)
+	relaytest.Eventually(t, "the track is there", func() bool {
+		seq++
+		err := track.WriteRTP(&rtp.Packet{Header: rtp.Header{Version: 2, SequenceNumber: seq, Timestamp: uint32(seq) * 3000, Marker: true}, Payload: []byte{0x10, 0, 1}})
+		return err == nil && tracks() == 1
+	})
+	r.mu.Lock()
+	r.munge = func(sdp string) string { return regexp.MustCompile(`a=ssrc:\d+`).ReplaceAllString(sdp, "a=ssrc:77") }
+	r.mu.Unlock()
+	r.say(t, wire.Signal{Type: wire.SignalPublish, Tracks: []wire.SignalTrack{{Name: "camera", Kind: wire.Video}, {Name: "more", Kind: wire.Audio}}})
+	relaytest.Eventually(t, "the track that has ended is gone", func() bool { return tracks() == 0 })
 }
