@@ -164,7 +164,9 @@ func (s *Server) handOver() {
 	}
 	moves.Wait()
 	for _, name := range s.dir.Mine() { // those in whose lobby somebody waits, and nobody is in
-		s.release(name)
+		if !s.rooms.isClosing(name) { // it is released when it has
+			s.release(name)
+		}
 	}
 	s.sendOn("")
 }
@@ -181,7 +183,7 @@ func (s *Server) sendOn(room string) {
 // move ends a room here, which goes on elsewhere: nothing is said of who is in it, so that nobody seems to leave.
 func (r *rooms) move(o *openRoom, release bool) {
 	r.mu.Lock()
-	if o.moving || r.closed {
+	if o.moving || o.over != nil || r.closed {
 		r.mu.Unlock()
 		return
 	}

@@ -27,7 +27,7 @@ type rooms struct {
 	mu     sync.Mutex
 	open   map[string]*openRoom
 	closed bool
-	ending sync.WaitGroup               // recordings of rooms that have moved
+	ending sync.WaitGroup               // rooms that close, and recordings of those that have moved
 	load   atomic.Pointer[cluster.Load] // as it was last
 	idle   chan struct{}                // made when the relay is drained, closed when nobody is in a room
 }
@@ -41,6 +41,7 @@ type openRoom struct {
 	err       error
 	moving    bool          // it goes to another relay, or has gone: nobody comes in any more
 	moved     chan struct{} // closed when everybody has to go
+	over      chan struct{} // made when the room closes, closed when it has: who comes meanwhile opens it anew
 }
 
 // isReady says whether the room is open.
@@ -53,9 +54,21 @@ func (o *openRoom) isReady() bool {
 	}
 }
 
+// isLive says whether the room is open and stays so for now. The caller holds the rooms' mu.
+func (o *openRoom) isLive() bool { return o.isReady() && !o.moving && o.over == nil }
+
 // enter opens a room, or joins those who have it open. Every enter is followed by a leave.
 func (r *rooms) enter(ctx context.Context, name string) (*openRoom, error) {
 	r.mu.Lock()
+	for o := r.open[name]; o != nil && o.over != nil; o = r.open[name] {
+		r.mu.Unlock()
+		select {
+		case <-o.over:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		r.mu.Lock()
+	}
 	if r.closed {
 		r.mu.Unlock()
 		return nil, errClosing
@@ -90,7 +103,7 @@ func (r *rooms) enter(ctx context.Context, name string) (*openRoom, error) {
 
 // opens opens a room for the first who comes.
 func (r *rooms) opens(ctx context.Context, name string, o *openRoom) (*openRoom, error) {
-	err := r.s.openRoom(ctx, name, o)
+	err := r.s.openRoom(context.WithoutCancel(ctx), name, o) // others wait for it too, whatever becomes of the first
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err == nil && r.closed {
@@ -133,14 +146,32 @@ func (r *rooms) leave(name string) {
 	timer = time.AfterFunc(r.s.cfg.Linger, func() {
 		r.mu.Lock()
 		defer r.mu.Unlock()
-		if r.open[name] == o && o.timer == timer && !r.closed {
-			delete(r.open, name)
-			o.Lock(false, "")
-			r.s.closeRoom(o)
-			r.s.release(name)
+		if r.open[name] == o && o.timer == timer && !o.moving && !r.closed {
+			o.over = make(chan struct{})
+			r.ending.Go(func() { r.end(name, o) })
 		}
 	})
 	o.timer = timer
+}
+
+// end closes a room that nobody is in. That takes its time, where the backbone, the disk or a timestamp authority is slow,
+// and no other room waits for it.
+func (r *rooms) end(name string, o *openRoom) {
+	o.Lock(false, "")
+	r.s.closeRoom(o)
+	r.s.release(name)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.open, name)
+	close(o.over)
+}
+
+// isClosing says whether a room is about to end here.
+func (r *rooms) isClosing(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	o := r.open[name]
+	return o != nil && o.over != nil
 }
 
 // drain opens no more rooms. What it returns is closed when nobody is in a room.
@@ -195,7 +226,7 @@ func (r *rooms) close() {
 			o.timer.Stop()
 		}
 		switch {
-		case !o.isReady(): // who opens it closes it
+		case !o.isReady(), o.over != nil: // who opens it closes it; it closes already
 		case o.moving:
 			r.s.endRecording(o)
 		default:
@@ -219,14 +250,14 @@ func (r *rooms) list() []room.Status {
 func (r *rooms) all() []*openRoom {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return slices.DeleteFunc(slices.Collect(maps.Values(r.open)), func(o *openRoom) bool { return !o.isReady() || o.moving })
+	return slices.DeleteFunc(slices.Collect(maps.Values(r.open)), func(o *openRoom) bool { return !o.isLive() })
 }
 
 // get returns a room that is open, or nil.
 func (r *rooms) get(name string) *openRoom {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if o := r.open[name]; o != nil && o.isReady() && !o.moving {
+	if o := r.open[name]; o != nil && o.isLive() {
 		return o
 	}
 	return nil
