@@ -55,7 +55,7 @@ class Recordings {
     redraw(this.rows, [cases, this.verdicts], () => table(["Room", "Case", "Began", "Length", "Size", "State", "Verdict", ""], cases.map(c => [
       c.room, h("td", {}, c.id, c.standby ? h("span", {class: "quiet"}, " second recorder") : ""), time(c.began),
       h("td", {class: "number"}, c.seconds ? Math.round(c.seconds) + " s" : ""), h("td", {class: "number"}, bytes(c.bytes)),
-      h("td", {}, h("span", {class: c.state === "recording" ? "warn" : ""}, c.state), c.hold ? h("span", {class: "quiet", title: c.hold.why}, " held by " + c.hold.who) : ""),
+      h("td", {}, h("span", {class: c.state === "recording" || c.state === "unreadable" ? "warn" : ""}, c.fault ? c.state + ": " + c.fault : c.state), c.hold ? h("span", {class: "quiet", title: c.hold.why}, " held by " + c.hold.who) : ""),
       this.verdict(c), h("td", {}, this.buttons(c))]), "Nothing was recorded yet."));
   }
 

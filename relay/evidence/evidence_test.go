@@ -3,9 +3,12 @@ package evidence_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -310,5 +313,44 @@ func TestDelete(t *testing.T) {
 	lines(t, dir, func(l []string) []string { return l[:len(l)-3] })
 	if r := verify(t, dir, s.Key()); len(r.Faults) == 0 || r.Faults[0].Kind != evidence.Missing {
 		t.Errorf("without the tombstone: %+v", r.Faults)
+	}
+}
+
+// A case that has not begun is none: neither where its first record could not be written, nor after a crash.
+func TestNoCaseWithoutABeginning(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "case")
+	cfg := config(newSeal(t), newClock())
+	for name, begin := range map[string]func() error{
+		"not written": func() error {
+			var full syscall.Rlimit
+			if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &full); err != nil {
+				return err
+			}
+			none := full
+			none.Cur = 0
+			signal.Ignore(syscall.SIGXFSZ)
+			defer signal.Reset(syscall.SIGXFSZ)
+			if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &none); err != nil {
+				return err
+			}
+			_, err := evidence.Create(dir, cfg)
+			return errors.Join(err, syscall.Setrlimit(syscall.RLIMIT_FSIZE, &full))
+		},
+		"torn": func() error {
+			if err := os.WriteFile(filepath.Join(dir, evidence.ChainFile), []byte(`{"n":0`), 0o644); err != nil {
+				return err
+			}
+			return evidence.Recover(dir, cfg, nil)
+		},
+	} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := begin(); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: it is there still (%v)", name, err)
+		}
 	}
 }

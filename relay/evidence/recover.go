@@ -9,11 +9,16 @@ import (
 	"time"
 )
 
-// ErrClosed says that a case needs no recovery.
-var ErrClosed = errors.New("the case is closed")
+var (
+	// ErrClosed says that a case needs no recovery.
+	ErrClosed = errors.New("the case is closed")
+	// ErrNoBeginning says that a crash came before the first record, and that nothing was recorded.
+	ErrNoBeginning = errors.New("the chain has no beginning")
+)
 
 // Recover closes a case that was left open: it cuts off what was not sealed any more, at most the last
-// commit, says so in the chain, and ends the case. cfg.About is taken from the case itself.
+// commit, says so in the chain, and ends the case. cfg.About is taken from the case itself. A case that has not begun
+// it takes away, with ErrNoBeginning, where there is nothing beside its chain.
 func Recover(dir string, cfg WriterConfig, stamp func(text string) ([]byte, error)) error {
 	data, err := os.ReadFile(filepath.Join(dir, ChainFile))
 	if err != nil {
@@ -30,6 +35,9 @@ func Recover(dir string, cfg WriterConfig, stamp func(text string) ([]byte, erro
 	}
 	if err == nil {
 		err = w.recover(int64(len(data)), stamp)
+	}
+	if entries, _ := os.ReadDir(dir); errors.Is(err, ErrNoBeginning) && w.n == 0 && len(entries) == 1 {
+		err = errors.Join(err, os.Remove(filepath.Join(dir, ChainFile)), os.Remove(dir))
 	}
 	return errors.Join(err, w.Close())
 }
@@ -64,7 +72,7 @@ func (w *Writer) resume(data []byte) (ended bool, err error) {
 		w.sealed = r.Kind == KindLogged
 	}
 	if w.n == 0 || w.manifest.Case.ID == "" {
-		return false, errors.New("the chain has no beginning")
+		return false, ErrNoBeginning
 	}
 	w.cfg.About = w.manifest.Case
 	return ended && w.sealed, nil

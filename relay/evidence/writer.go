@@ -78,7 +78,8 @@ type waiting struct {
 	items    int
 }
 
-// Create begins a case in a directory that is there and empty.
+// Create begins a case in a directory that is there and empty. Where it fails it takes both away: a chain without a
+// beginning is no case.
 func Create(dir string, cfg WriterConfig) (*Writer, error) {
 	chain, err := os.OpenFile(filepath.Join(dir, ChainFile), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -92,7 +93,7 @@ func Create(dir string, cfg WriterConfig) (*Writer, error) {
 		err = syncDir(dir)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("begin a case: %w", errors.Join(err, chain.Close()))
+		return nil, fmt.Errorf("begin a case: %w", errors.Join(err, chain.Close(), os.Remove(chain.Name()), os.Remove(dir)))
 	}
 	return w, nil
 }

@@ -19,7 +19,9 @@ type Case struct {
 	// Seconds is how long it is; 0 while it is recorded.
 	Seconds float64 `json:"seconds"`
 	Bytes   int64   `json:"bytes"`
-	State   string  `json:"state"` // recording, closed or deleted
+	State   string  `json:"state"` // recording, closed, deleted or unreadable
+	// Fault says why it is unreadable, and what to do.
+	Fault string `json:"fault,omitempty"`
 	// Standby is the participant whose second recorder wrote it; empty for the relay's own.
 	Standby string `json:"standby,omitempty"`
 	Local   bool   `json:"local"`  // on the relay's disk

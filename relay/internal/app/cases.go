@@ -19,7 +19,7 @@ import (
 
 // caseCommands look after recorded cases. Whatever they do is in the audit log.
 type caseCommands struct {
-	List    keysIn  `cmd:"" help:"Print all cases, also those that the transparency log knows and are missing; exits with 1 where one is."`
+	List    keysIn  `cmd:"" help:"Print all cases, also those that the transparency log knows and are missing; exits with 1 where one is, or cannot be read."`
 	Hold    caseWhy `cmd:"" help:"Put a legal hold on a case: it is not deleted until it is released."`
 	Release caseWhy `cmd:"" help:"End a legal hold."`
 	Delete  caseWhy `cmd:"" help:"Delete the contents of a case. Its chain stays, and says when, by whom and why."`
@@ -145,7 +145,7 @@ func listCases(data string, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	missing := 0
+	missing, unreadable := 0, error(nil)
 	t := tabwriter.NewWriter(stdout, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(t, "case\tstate\troom\tbegan\tlength\tMB\twhere\thold")
 	for _, c := range all {
@@ -154,13 +154,16 @@ func listCases(data string, stdout io.Writer) error {
 			fmt.Fprintf(t, "%s\t%s\t\t\t\t\t\t\n", c.ID, c.State)
 			continue
 		}
+		if c.State == cases.Unreadable {
+			unreadable = errors.Join(unreadable, fmt.Errorf("case %s of room %s: %s", c.ID, c.Room, c.Fault))
+		}
 		hold := ""
 		if c.Hold != nil {
 			hold = c.Hold.Why
 		}
 		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%.1f\t%s\t%s\n", c.ID, c.State, c.Room, c.Began.Format("2006-01-02 15:04:05Z"), c.Length.Round(time.Second), float64(c.Size)/1e6, where(c), hold)
 	}
-	err = t.Flush()
+	err = errors.Join(t.Flush(), unreadable)
 	if missing > 0 {
 		err = errors.Join(err, fmt.Errorf("%d case(s) are in the transparency log and not on the disk: they were taken away, or moved, without relay cases delete", missing))
 	}

@@ -24,12 +24,15 @@ const (
 	Closed    = "closed"
 	Deleted   = "deleted"
 	Missing   = "missing" // the transparency log knows it, and it is not there
+	// Unreadable is a case that is there, and of which something that has to be known cannot be read: Fault says what.
+	Unreadable = "unreadable"
 )
 
 // Case is one case.
 type Case struct {
 	ID, Room, Dir string
 	State         string
+	Fault         string // why it is unreadable, and what to do
 	Began         time.Time
 	Length        time.Duration
 	Size          int64 // bytes
@@ -52,7 +55,8 @@ type Store struct {
 // Open opens the cases under a data directory.
 func Open(data string, s *seal.Seal, now func() time.Time) *Store { return &Store{data, s, now} }
 
-// Local returns the cases whose chain is on the relay's disk, by when they began.
+// Local returns the cases whose chain is on the relay's disk, by when they began. One that cannot be read is among them,
+// and says so.
 func (s *Store) Local() ([]Case, error) {
 	chains, err := filepath.Glob(filepath.Join(s.data, "recordings", "*", "*", evidence.ChainFile))
 	if err != nil {
@@ -62,7 +66,7 @@ func (s *Store) Local() ([]Case, error) {
 	for _, chain := range chains {
 		c, err := s.read(filepath.Dir(chain))
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Dir(chain), err)
+			c.State, c.Local, c.Fault = Unreadable, false, err.Error()
 		}
 		all = append(all, c)
 	}
@@ -93,49 +97,69 @@ func (s *Store) List() ([]Case, error) {
 	return all, err
 }
 
-// read looks at a case without reading all of it.
+// read looks at a case without reading all of it. Errors are for people, and say what to do.
 func (s *Store) read(dir string) (Case, error) {
-	c := Case{Dir: dir, State: Recording}
+	// Of a case without a beginning the folder is all that is known.
+	c := Case{Dir: dir, State: Recording, ID: filepath.Base(dir), Room: filepath.Base(filepath.Dir(dir))}
+	place := "recordings/" + c.Room + "/" + c.ID
 	first, err := begin(dir)
 	if err != nil {
-		return c, err
+		return c, fmt.Errorf("the beginning of its chain cannot be read (%w): look at %s in the relay's directory, and move away what is no case", bare(err), place)
 	}
 	c.ID, c.Room, c.Standby, c.Began = first.ID, first.Room, first.Standby, time.UnixMicro(first.SessionBegan+first.Start).UTC()
 	c.Session = first.SessionBegan
 	if c.Hold, err = s.hold(c.ID); err != nil {
-		return c, err
+		return c, fmt.Errorf("its legal hold cannot be read (%w): hold it again, or release it", bare(err))
 	}
 	if c.Stored, err = s.readStored(c.ID); err != nil {
-		return c, err
+		return c, fmt.Errorf("stored/%s.json in the relay's directory, which says where it is in the store, cannot be read (%w): bring it back from a backup; "+
+			"or, where the case's files are still in %s, remove it, and the case is stored again", c.ID, bare(err), place)
 	}
-	ended, deleted, err := evidence.State(dir)
+	if err := c.look(); err != nil {
+		return c, fmt.Errorf("it cannot be read (%w): relay verify %s, in the relay's directory, says what is wrong with it", bare(err), place)
+	}
+	return c, nil
+}
+
+// bare is an error of the file system without the path, which is nobody's business outside.
+func bare(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// look sees how far a case is, how large, and where its contents are.
+func (c *Case) look() error {
+	ended, deleted, err := evidence.State(c.Dir)
 	if err != nil {
-		return c, err
+		return err
 	}
-	entries, err := os.ReadDir(dir)
+	entries, err := os.ReadDir(c.Dir)
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil {
 			c.Size += info.Size()
 		}
 	}
 	if !ended || err != nil {
-		return c, err
+		return err
 	}
 	if deleted {
 		c.State, c.Local = Deleted, true // all that there is of it
-		return c, nil
+		return nil
 	}
-	data, err := os.ReadFile(filepath.Join(dir, evidence.ManifestFile))
+	data, err := os.ReadFile(filepath.Join(c.Dir, evidence.ManifestFile))
 	if errors.Is(err, fs.ErrNotExist) && c.Stored != nil {
 		c.State, c.Length, c.Size = Closed, c.Stored.Length, c.Stored.Size
-		return c, nil
+		return nil
 	}
 	var m evidence.Manifest
 	if err == nil {
 		err = json.Unmarshal(data, &m)
 	}
 	c.State, c.Local, c.Length = Closed, true, time.Duration(m.To-m.Case.Start)*time.Microsecond
-	return c, err
+	return err
 }
 
 // begin reads the first record of a chain.
@@ -147,11 +171,11 @@ func begin(dir string) (*evidence.About, error) {
 	defer f.Close()
 	line, err := bufio.NewReader(f).ReadBytes('\n')
 	if err != nil {
-		return nil, fmt.Errorf("the chain has no beginning: %w", err)
+		return nil, errors.New("there is no whole line")
 	}
 	r, err := evidence.ParseRecord(line[:len(line)-1])
 	if err == nil && r.Case == nil {
-		err = errors.New("the chain has no beginning")
+		err = errors.New("it begins no case")
 	}
 	return r.Case, err
 }

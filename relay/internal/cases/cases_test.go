@@ -84,3 +84,43 @@ func TestLife(t *testing.T) {
 		t.Errorf("%+v %v", r, err)
 	}
 }
+
+// One case that cannot be read is told of, and the work on the others goes on.
+func TestUnreadable(t *testing.T) {
+	data, now := t.TempDir(), day0.Add(100*24*time.Hour)
+	s, err := seal.Open(data, seal.Relay)
+	must(t, err)
+	store := cases.Open(data, s, func() time.Time { return now })
+	for i, id := range []string{"a", "b", "c"} {
+		record(t, data, s, "hall", id, day0.Add(time.Duration(i)*time.Hour), true)
+	}
+	empty := filepath.Join(data, "recordings", "hall", "empty")
+	must(t, os.MkdirAll(empty, 0o755))
+	must(t, os.WriteFile(filepath.Join(empty, evidence.ChainFile), nil, 0o644))
+	must(t, store.Keep("b", "Ann", "the accident"))
+	holds, err := filepath.Glob(filepath.Join(data, "*", "holds", "b.json"))
+	if err != nil || len(holds) != 1 {
+		t.Fatal(holds, err)
+	}
+	must(t, os.Truncate(holds[0], 5))
+	if got := states(t, store); got != "empty unreadable, a closed, b unreadable, c closed" {
+		t.Fatal(got)
+	}
+	for id, want := range map[string]string{"b": "hold it again", "empty": "recordings/hall/empty"} {
+		c, err := store.Find(id)
+		if err != nil || !strings.Contains(c.Fault, want) || strings.Contains(c.Fault, data) || c.Room != "hall" {
+			t.Errorf("%s: %+v %v", id, c, err)
+		}
+		if err := store.Delete(id, "Bob", "no space"); err == nil {
+			t.Errorf("%s is deleted", id)
+		}
+	}
+	gone, err := store.Expire(func(string) time.Duration { return time.Hour })
+	if len(gone) != 2 || err == nil || !strings.Contains(err.Error(), "case b") || !strings.Contains(err.Error(), "case empty") {
+		t.Errorf("%+v %v", gone, err)
+	}
+	must(t, store.Keep("b", "Ann", "the accident"))
+	if got := states(t, store); got != "empty unreadable, a deleted, b closed, c deleted" {
+		t.Error(got)
+	}
+}

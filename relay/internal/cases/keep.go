@@ -42,14 +42,27 @@ func (s *Store) Keep(id, who, why string) error {
 	if _, err := s.Find(id); err != nil {
 		return err
 	}
-	data, err := json.Marshal(Hold{who, why, s.now().UTC()})
+	return write(s.holdFile(id), Hold{who, why, s.now().UTC()})
+}
+
+// write writes a value as JSON, so that a crash leaves the old file or the new one.
+func write(path string, v any) error {
+	data, err := json.Marshal(v)
 	if err == nil {
-		err = os.MkdirAll(filepath.Dir(s.holdFile(id)), 0o755)
+		err = os.MkdirAll(filepath.Dir(path), 0o755)
 	}
-	if err == nil {
-		err = os.WriteFile(s.holdFile(id), append(data, '\n'), 0o644)
+	if err != nil {
+		return err
 	}
-	return err
+	f, err := os.OpenFile(path+".new", os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(data, '\n'))
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(path+".new", path)
 }
 
 // Release ends a hold.
@@ -68,6 +81,9 @@ func (s *Store) Delete(id, who, why string) error {
 	c, err := s.Find(id)
 	if err != nil {
 		return err
+	}
+	if c.State == Unreadable {
+		return fmt.Errorf("case %s is not deleted: %s", id, c.Fault)
 	}
 	if c.Hold != nil {
 		return fmt.Errorf("case %s must be kept: %s (%s, %s); release it first", id, c.Hold.Why, c.Hold.Who, c.Hold.UTC.Format(time.DateOnly))
@@ -130,11 +146,14 @@ func (s *Store) config() evidence.WriterConfig {
 }
 
 // Expire deletes the closed cases that are older than keep says of their rooms, where 0 is for ever, and are not held. It
-// returns those that it deleted.
+// returns those that it deleted; an error tells of those that it could not delete, or not even read.
 func (s *Store) Expire(keep func(room string) time.Duration) (gone []Case, err error) {
 	all, err := s.Local()
 	for _, c := range all {
 		limit := keep(c.Room)
+		if c.State == Unreadable && limit > 0 {
+			err = errors.Join(err, fmt.Errorf("case %s of room %s: %s", c.ID, c.Room, c.Fault))
+		}
 		if c.State != Closed || held(c, all) || limit <= 0 || s.now().Sub(c.Began.Add(c.Length)) < limit {
 			continue
 		}

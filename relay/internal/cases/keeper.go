@@ -93,20 +93,21 @@ func (k *Keeper) Round(ctx context.Context) error {
 		return err
 	}
 	for _, c := range local {
-		if c.State != Closed && c.State != Deleted {
+		if c.State != Closed && c.State != Deleted || ctx.Err() != nil {
 			continue
 		}
+		var e error
 		switch s := c.Stored; {
 		case s == nil || s.Deleted != (c.State == Deleted):
-			err = k.put(ctx, c)
+			e = k.put(ctx, c)
 		case c.State == Closed && c.Local && k.Store.now().Sub(s.UTC) >= k.Local:
-			err = k.evict(ctx, c)
+			e = k.evict(ctx, c)
 		}
-		if err != nil {
-			return fmt.Errorf("case %s: %w", c.ID, err)
+		if e != nil { // the others are not to wait for it
+			err = errors.Join(err, fmt.Errorf("case %s: %w", c.ID, e))
 		}
 	}
-	return nil
+	return err
 }
 
 // object is what a case is called in the store.
@@ -160,20 +161,7 @@ func (k *Keeper) evict(ctx context.Context, c Case) error {
 
 func (s *Store) storedFile(id string) string { return filepath.Join(s.data, "stored", id+".json") }
 
-func (s *Store) writeStored(id string, is Stored) error {
-	data, err := json.Marshal(is)
-	if err != nil {
-		return err
-	}
-	path := s.storedFile(id)
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
-	if err := os.WriteFile(path+".new", append(data, '\n'), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(path+".new", path)
-}
+func (s *Store) writeStored(id string, is Stored) error { return write(s.storedFile(id), is) }
 
 // readStored reads whether a case is in the store; nil where it is not.
 func (s *Store) readStored(id string) (*Stored, error) {

@@ -15,9 +15,9 @@ func (s *Server) Cases() ([]api.Case, error) {
 	all, err := s.cases.Local()
 	var out []api.Case
 	for _, c := range all {
-		x := api.Case{ID: c.ID, Room: c.Room, Began: c.Began, Seconds: c.Length.Seconds(), Bytes: c.Size, State: c.State, Standby: c.Standby,
+		x := api.Case{ID: c.ID, Room: c.Room, Began: c.Began, Seconds: c.Length.Seconds(), Bytes: c.Size, State: c.State, Fault: c.Fault, Standby: c.Standby,
 			Local: c.Local, Stored: c.Stored != nil}
-		if c.Hold != nil {
+		if c.Hold != nil && !c.Hold.UTC.IsZero() {
 			x.Hold = &api.Hold{Who: c.Hold.Who, Why: c.Hold.Why, UTC: c.Hold.UTC}
 		}
 		out = append(out, x)

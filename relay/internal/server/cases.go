@@ -92,6 +92,8 @@ func (s *Server) recoverCases() {
 		var unstamped *evidence.StampError
 		switch {
 		case errors.Is(err, evidence.ErrClosed), errors.Is(err, fs.ErrNotExist):
+		case errors.Is(err, evidence.ErrNoBeginning) && gone(chain):
+			s.log.Warn("a case that had not begun when the relay went down is taken away: nothing was recorded", "dir", dir)
 		case err != nil && !errors.As(err, &unstamped):
 			s.log.Error("a case that was left open cannot be closed", "dir", dir, "error", err)
 		default:
@@ -99,6 +101,11 @@ func (s *Server) recoverCases() {
 			s.note(audit.Event{What: audit.RecordingEnded, Room: filepath.Base(filepath.Dir(dir)), Detail: dir, Reason: "closed by recovery"})
 		}
 	}
+}
+
+func gone(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // closed says whether a case ends as a closed one does, without reading all of it.
