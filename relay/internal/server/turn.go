@@ -2,9 +2,11 @@ package server
 
 import (
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"github.com/pion/logging"
@@ -26,14 +28,7 @@ type turnRelay struct {
 const turnGood = 12 * time.Hour
 
 func openTURN(l net.Listener, m *mediaPort, secure bool, public string) (*turnRelay, error) {
-	own := map[string]bool{}
-	for _, c := range m.conns {
-		own[c.LocalAddr().(*net.UDPAddr).IP.String()] = true
-	}
-	if host, _, err := net.SplitHostPort(m.advertise); err == nil {
-		own[host] = true
-	}
-	ip := m.conns[0].LocalAddr().(*net.UDPAddr).IP
+	only := newMediaOnly(m)
 	t := &turnRelay{secret: rand.Text(), host: public, scheme: "turn"}
 	if secure {
 		t.scheme = "turns"
@@ -43,12 +38,79 @@ func openTURN(l net.Listener, m *mediaPort, secure bool, public string) (*turnRe
 	t.server, err = turn.NewServer(turn.ServerConfig{Realm: "sightline", LoggerFactory: quiet,
 		AuthHandler: turn.LongTermTURNRESTAuthHandler(t.secret, quiet.NewLogger("turn")),
 		ListenerConfigs: []turn.ListenerConfig{{Listener: port.Hold(hurried{l}),
-			RelayAddressGenerator: &turn.RelayAddressGeneratorStatic{RelayAddress: ip, Address: ip.String()},
-			PermissionHandler:     func(_ net.Addr, peer net.IP) bool { return own[peer.String()] }}}})
+			RelayAddressGenerator: only, PermissionHandler: only.permits}}})
 	if err != nil {
 		return nil, fmt.Errorf("TURN: %w", err)
 	}
 	return t, nil
+}
+
+// mediaOnly lets what TURN relays go to the media port alone: pion asks of addresses, and other programs of this machine
+// listen on other ports of the same ones. It gives out no TCP (RFC 6062).
+type mediaOnly struct {
+	turn.RelayAddressGeneratorStatic
+	ports map[netip.AddrPort]bool
+	hosts map[netip.Addr]bool
+}
+
+func newMediaOnly(m *mediaPort) *mediaOnly {
+	o := &mediaOnly{ports: map[netip.AddrPort]bool{}, hosts: map[netip.Addr]bool{}}
+	let := func(a netip.AddrPort) {
+		a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+		o.ports[a], o.hosts[a.Addr()] = true, true
+	}
+	for _, inside := range []bool{false, true} { // loopback only where there is nothing else
+		for _, c := range m.conns {
+			if a := c.LocalAddr().(*net.UDPAddr); a.IP.IsLoopback() == inside && (!inside || o.RelayAddress == nil || o.RelayAddress.IsLoopback()) {
+				let(a.AddrPort())
+				if o.RelayAddress == nil {
+					o.RelayAddress, o.Address = a.IP, a.IP.String()
+				}
+			}
+		}
+	}
+	if a, err := netip.ParseAddrPort(m.advertise); err == nil {
+		let(a)
+	}
+	return o
+}
+
+// permits is asked of an address before anything is sent there.
+func (o *mediaOnly) permits(_ net.Addr, peer net.IP) bool {
+	a, ok := netip.AddrFromSlice(peer)
+	return ok && o.hosts[a.Unmap()]
+}
+
+// AllocatePacketConn is turn.RelayAddressGenerator's, as are the following.
+func (o *mediaOnly) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
+	conn, addr, err := o.RelayAddressGeneratorStatic.AllocatePacketConn(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	return mediaConn{conn, o}, addr, nil
+}
+
+var errNoTCP = errors.New("TURN relays UDP only")
+
+// AllocateListener fails.
+func (o *mediaOnly) AllocateListener(turn.AllocateListenerConfig) (net.Listener, net.Addr, error) {
+	return nil, nil, errNoTCP
+}
+
+// AllocateConn fails.
+func (o *mediaOnly) AllocateConn(turn.AllocateConnConfig) (net.Conn, error) { return nil, errNoTCP }
+
+// mediaConn lets go what is not for the media port.
+type mediaConn struct {
+	net.PacketConn
+	only *mediaOnly
+}
+
+func (c mediaConn) WriteTo(b []byte, to net.Addr) (int, error) {
+	if u, ok := to.(*net.UDPAddr); !ok || !c.only.ports[netip.AddrPortFrom(u.AddrPort().Addr().Unmap(), u.AddrPort().Port())] {
+		return len(b), nil
+	}
+	return c.PacketConn.WriteTo(b, to)
 }
 
 // credentials are a participant's address, name and password at the TURN server.

@@ -31,7 +31,7 @@ func TestTURNOverTLS(t *testing.T) {
 	trust := &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
 	transport := &http.Transport{TLSClientConfig: trust}
 	defer transport.CloseIdleConnections()
-	g := relaytest.NewGuest(t, relaytest.Token(t, s.Authority(), "viewer", "Wall"))
+	g := relaytest.NewGuest(t, relaytest.Token(t, s.Authority(), "viewer", `Wall "1"`))
 	g.Client = &http.Client{Transport: transport}
 	if _, err := g.PC.AddTransceiverFromKind(1); err != nil {
 		t.Fatal(err)
@@ -41,18 +41,27 @@ func TestTURNOverTLS(t *testing.T) {
 	if m == nil || "https://"+m[1] != s.URL() {
 		t.Fatalf("Link %q at %s", g.Link, s.URL())
 	}
-	conn, err := tls.Dial("tcp", m[1], trust)
-	if err != nil {
-		t.Fatal(err)
+	dial := func() (*turn.Client, net.Conn) {
+		conn, err := tls.Dial("tcp", m[1], trust)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := turn.NewClient(&turn.ClientConfig{Conn: turn.NewSTUNConn(conn), TURNServerAddr: m[1], Username: m[2], Password: m[3], Realm: "sightline"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(c.Close)
+		if err := c.Listen(); err != nil {
+			t.Fatal(err)
+		}
+		return c, conn
 	}
-	c, err := turn.NewClient(&turn.ClientConfig{Conn: turn.NewSTUNConn(conn), TURNServerAddr: m[1], Username: m[2], Password: m[3], Realm: "sightline"})
-	if err != nil {
-		t.Fatal(err)
+	first, _ := dial()
+	if tcp, err := first.AllocateTCP(); err == nil {
+		_ = tcp.Close()
+		t.Error("TCP is relayed")
 	}
-	defer c.Close()
-	if err := c.Listen(); err != nil {
-		t.Fatal(err)
-	}
+	c, conn := dial()
 	allocated, err := c.Allocate()
 	if err != nil {
 		t.Fatal(err)
@@ -63,6 +72,18 @@ func TestTURNOverTLS(t *testing.T) {
 	}
 	if err := c.CreatePermission(&net.UDPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 53}); err == nil {
 		t.Error("to somewhere else")
+	}
+	other, err := net.ListenUDP("udp4", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := allocated.WriteTo([]byte("hello"), other.LocalAddr()); err != nil {
+		t.Error(err)
+	}
+	_ = other.SetReadDeadline(time.Now().Add(time.Second))
+	if n, from, err := other.ReadFrom(make([]byte, 100)); err == nil {
+		t.Errorf("%d bytes to another port of the relay's machine, from %v", n, from)
 	}
 	s.Close()
 	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))

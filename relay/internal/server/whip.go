@@ -172,7 +172,7 @@ func (s *Server) openGuest(w http.ResponseWriter, r *http.Request, egress bool) 
 		if !egress {
 			w.Header().Set(recordingHeader, g.recorded())
 		}
-		s.linkICE(w, grant.Name)
+		s.linkICE(w, g.who.ID)
 		w.WriteHeader(http.StatusCreated)
 		_, _ = io.WriteString(w, answer)
 	}
