@@ -29,17 +29,18 @@ func bad(format string, args ...any) error {
 	return refusal{http.StatusBadRequest, fmt.Sprintf(format, args...)}
 }
 
-// fail answers with an error.
-func fail(w http.ResponseWriter, err error) {
+// fail answers with an error. What is the relay's own matter is in its log, and not in the answer.
+func (c call) fail(err error) {
 	var known refusal
 	switch {
 	case errors.As(err, &known):
 	case errors.Is(err, room.ErrNoRoom), errors.Is(err, room.ErrUnknown), errors.Is(err, room.ErrNoKnock), errors.Is(err, invitation.ErrUnknown):
 		known = refusal{http.StatusNotFound, err.Error()}
 	default:
-		known = refusal{http.StatusInternalServerError, err.Error()}
+		c.Log.Error("a request to the REST API cannot be answered", "method", c.r.Method, "path", c.r.URL.Path, "error", err)
+		known = refusal{http.StatusInternalServerError, "the relay could not do it; its log says why"}
 	}
-	problem(w, known.status, known.text)
+	problem(c.w, known.status, known.text)
 }
 
 // problem answers with an RFC 9457 problem.

@@ -9,6 +9,8 @@ package api
 import (
 	"context"
 	_ "embed"
+	"fmt"
+	"log/slog"
 	"net/http"
 	"time"
 
@@ -64,6 +66,7 @@ type Config struct {
 	Cases       Cases
 	CaseKeeper  CaseKeeper
 	Door        Door
+	Log         *slog.Logger
 }
 
 //go:embed openapi.json
@@ -165,7 +168,7 @@ func (cfg *Config) serve(r route, w http.ResponseWriter, req *http.Request) {
 	}
 	status, out, err := r.do(c)
 	if err != nil {
-		fail(w, err)
+		c.fail(err)
 		return
 	}
 	if status != 0 { // else it is answered
@@ -178,6 +181,8 @@ func refuses(r route, c call) string {
 	switch {
 	case r.right != "" && !c.grant.May(r.right):
 		return "the token has not the right " + r.right
+	case c.room != "" && !auth.RoomName(c.room): // it would be part of a path
+		return fmt.Sprintf("%.80q is no room's name: letters, digits, - and _ only, 1 to 64", c.room)
 	case c.room != "" && !c.grant.Covers(c.room):
 		return "the token is for room " + c.grant.Room
 	}

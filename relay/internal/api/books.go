@@ -52,13 +52,16 @@ func invite(c call) (int, any, error) {
 		return 0, nil, bad("expires_in is %d: want seconds, at most %d", want.Seconds, int64(maxTTL/time.Second))
 	}
 	g := auth.Grant{Room: want.Room, Role: want.Role, Name: want.Name, Rights: want.Rights, Watch: want.Watch, Staff: want.Staff, Consent: want.Consent}
+	if err := g.Valid(); err != nil {
+		return 0, nil, bad("%v", err)
+	}
 	if why := exceeds(c.grant, g); why != "" {
 		c.Door.Forbid(c.r, c.grant, why)
 		return 0, nil, refusal{http.StatusForbidden, why}
 	}
 	token, made, err := c.Invitations.Invite(g, ttl, c.actor())
 	if err != nil {
-		return 0, nil, bad("%v", err)
+		return 0, nil, err
 	}
 	c.w.Header().Set("Location", Base+"/invitations/"+made.ID)
 	return http.StatusCreated, map[string]any{"invitation": made, "token": token, "link": c.Door.PublicURL(c.r) + "/join#" + token}, nil

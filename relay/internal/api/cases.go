@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"slices"
@@ -145,20 +144,13 @@ func reason(c call) (string, error) {
 	return in.Why, nil
 }
 
-// keep does something to the case of the path. What the state of the case does not allow is a conflict.
+// keep does something to the case of the path.
 func keep(c call, do func(x Case) error) (int, any, error) {
 	x, err := c.find()
 	if err != nil {
 		return 0, nil, err
 	}
-	if err := do(x); err != nil {
-		var known refusal
-		if !errors.As(err, &known) {
-			err = refusal{http.StatusConflict, err.Error()}
-		}
-		return 0, nil, err
-	}
-	return http.StatusNoContent, nil, nil
+	return http.StatusNoContent, nil, do(x)
 }
 
 func holdCase(c call) (int, any, error) {

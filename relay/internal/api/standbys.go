@@ -34,11 +34,14 @@ func takeStandby(c call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	complete, err := c.Standbys.TakeStandby(c, c.room, c.r.PathValue("case"), offset, length, &patient{c.r.Body, http.NewResponseController(c.w)}, c.actor())
+	body := &patient{Reader: c.r.Body, deadline: http.NewResponseController(c.w)}
+	complete, err := c.Standbys.TakeStandby(c, c.room, c.r.PathValue("case"), offset, length, body, c.actor())
 	var at interface{ Offset() int64 }
 	if errors.As(err, &at) {
 		c.w.Header().Set("Upload-Offset", strconv.FormatInt(at.Offset(), 10))
 		err = refusal{http.StatusConflict, err.Error()}
+	} else if body.broke && err != nil {
+		err = bad("the upload broke off: go on with what the relay has")
 	}
 	return http.StatusOK, map[string]any{"complete": complete}, err
 }
@@ -47,6 +50,7 @@ func takeStandby(c call) (int, any, error) {
 type patient struct {
 	io.Reader
 	deadline interface{ SetReadDeadline(time.Time) error }
+	broke    bool // before its end
 }
 
 // silence is how long nothing of a body may come.
@@ -56,7 +60,9 @@ func (p *patient) Read(buf []byte) (int, error) {
 	if err := p.deadline.SetReadDeadline(time.Now().Add(silence)); err != nil {
 		return 0, err
 	}
-	return p.Reader.Read(buf)
+	n, err := p.Reader.Read(buf)
+	p.broke = p.broke || err != nil && err != io.EOF
+	return n, err
 }
 
 func header(r *http.Request, name string) (int64, error) {

@@ -75,6 +75,14 @@ var roomName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 // Validate returns an error that names what is wrong with a grant, or nil.
 func (g Grant) Validate() error {
+	if g.ExpiresAt == nil {
+		return errors.New("token without an expiry")
+	}
+	return g.Valid()
+}
+
+// Valid is Validate for a grant that has no expiry yet.
+func (g Grant) Valid() error {
 	switch {
 	case g.Room == AllRooms && !g.Staff:
 		return errors.New("a token for all rooms is for staff: say --staff, or name the room")
@@ -84,8 +92,6 @@ func (g Grant) Validate() error {
 		return fmt.Errorf("role %.40q: want field, expert or viewer", g.Role)
 	case g.Name == "" || len(g.Name) > 100:
 		return fmt.Errorf("name of %d bytes: want 1 to 100", len(g.Name))
-	case g.ExpiresAt == nil:
-		return errors.New("token without an expiry")
 	}
 	return g.Rightful()
 }

@@ -3,7 +3,6 @@ package cases
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -24,11 +23,12 @@ type Archive struct {
 	now  int64 // where from stands
 }
 
-// Archive opens the archive of a closed case, from the relay's disk or from the store. objects may be nil.
+// Archive opens the archive of a closed case, from the relay's disk or from the store. objects may be nil. It fails with a
+// StateError, ErrNoStore, or what the disk and the store say.
 func (s *Store) Archive(ctx context.Context, c Case, objects Objects) (*Archive, error) {
 	switch {
 	case c.State != Closed && c.State != Deleted:
-		return nil, fmt.Errorf("case %s is %s: only a closed one can be given out", c.ID, c.State)
+		return nil, conflict("case %s is %s: only a closed one can be given out", c.ID, c.State)
 	case c.Local:
 		size, err := evidence.PackedSize(c.Dir)
 		if err != nil {

@@ -14,6 +14,13 @@ import (
 	"sightline/relay/evidence/seal"
 )
 
+// StateError says what the state of a case does not allow.
+type StateError struct{ text string }
+
+func (e *StateError) Error() string { return e.text }
+
+func conflict(format string, args ...any) error { return &StateError{fmt.Sprintf(format, args...)} }
+
 // Hold is why a case must not be deleted.
 type Hold struct {
 	Who string    `json:"who"`
@@ -70,10 +77,11 @@ func (s *Store) Release(id string) error {
 	if _, err := s.Find(id); err != nil {
 		return err
 	}
-	if err := os.Remove(s.holdFile(id)); err != nil {
-		return fmt.Errorf("there is no hold on case %s", id)
+	err := os.Remove(s.holdFile(id))
+	if errors.Is(err, fs.ErrNotExist) {
+		return conflict("there is no hold on case %s", id)
 	}
-	return nil
+	return err
 }
 
 // Delete deletes the contents of a case and leaves its tombstone.
@@ -82,11 +90,13 @@ func (s *Store) Delete(id, who, why string) error {
 	if err != nil {
 		return err
 	}
-	if c.State == Unreadable {
-		return fmt.Errorf("case %s is not deleted: %s", id, c.Fault)
-	}
-	if c.Hold != nil {
-		return fmt.Errorf("case %s must be kept: %s (%s, %s); release it first", id, c.Hold.Why, c.Hold.Who, c.Hold.UTC.Format(time.DateOnly))
+	switch {
+	case c.State == Unreadable:
+		return conflict("case %s is not deleted: %s", id, c.Fault)
+	case c.State == Recording:
+		return conflict("case %s is not closed: it is still recorded, or the next start of the relay closes it", id)
+	case c.Hold != nil:
+		return conflict("case %s must be kept: %s (%s, %s); release it first", id, c.Hold.Why, c.Hold.Who, c.Hold.UTC.Format(time.DateOnly))
 	}
 	seconds, err := s.seconds(c)
 	if err != nil {
@@ -116,7 +126,7 @@ func (s *Store) seconds(c Case) ([]Case, error) {
 	found, err := s.overlapping(c)
 	for _, o := range found {
 		if o.Hold != nil {
-			return nil, fmt.Errorf("case %s of a second recorder, of the same time, must be kept: %s (%s); release it first", o.ID, o.Hold.Why, o.Hold.Who)
+			return nil, conflict("case %s of a second recorder, of the same time, must be kept: %s (%s); release it first", o.ID, o.Hold.Why, o.Hold.Who)
 		}
 	}
 	return found, err

@@ -15,6 +15,7 @@ import (
 
 	"sightline/relay/evidence"
 	"sightline/relay/evidence/movie"
+	"sightline/relay/internal/auth"
 )
 
 // Inbox takes the cases of second recorders, in pieces, and puts each that is whole and proven beside the relay's own.
@@ -35,6 +36,7 @@ var (
 	ErrTooLarge = errors.New("the case is larger than this relay takes")
 	ErrNoRoom   = errors.New("the relay's disk has no room for the case")
 	ErrRefused  = errors.New("the case is not proven, and is not taken")
+	ErrName     = errors.New("this cannot be")
 )
 
 // OffsetError says where the relay wants to go on.
@@ -58,8 +60,11 @@ func IsID(id string) bool {
 
 // Has says how much of a case has come, and whether all of it is taken.
 func (i *Inbox) Has(room, id string) (offset int64, complete bool, err error) {
-	if !IsID(id) {
-		return 0, false, fmt.Errorf("%.70q is no case's ID", id)
+	switch { // both are part of a path
+	case !IsID(id):
+		return 0, false, fmt.Errorf("%w: %.70q is no case's ID", ErrName, id)
+	case !auth.RoomName(room):
+		return 0, false, fmt.Errorf("%w: %.70q is no room's name", ErrName, room)
 	}
 	if i.taken(room, id) {
 		return 0, true, nil

@@ -107,6 +107,9 @@ func TestInbox(t *testing.T) {
 			t.Errorf("%q is a case's ID", id)
 		}
 	}
+	if _, err := take(box, "../../hall", 0, size, archive); !errors.Is(err, cases.ErrName) {
+		t.Errorf("a room that leads elsewhere: %v", err)
+	}
 	if _, err := os.Stat(filepath.Join(dir, evidence.LogFile)); err == nil {
 		t.Error("the contents are there still")
 	}

@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"io"
+	"net/http"
 
 	"sightline/relay/evidence"
 	"sightline/relay/internal/api"
 	"sightline/relay/internal/audit"
+	"sightline/relay/internal/cases"
 )
 
 // Cases lists the recordings of this relay that are there, or were deleted. Those that are missing, relay cases list
@@ -44,7 +47,7 @@ func (s *Server) Verdict(ctx context.Context, id string) (any, error) {
 	for _, c := range all {
 		path, release, err := s.cases.Place(ctx, c, s.objects)
 		if err != nil {
-			return nil, err
+			return nil, allowed(err)
 		}
 		defer func() {
 			if err := release(); err != nil {
@@ -62,7 +65,23 @@ func (s *Server) OpenCase(ctx context.Context, id string) (io.ReadSeekCloser, er
 	if err != nil {
 		return nil, err
 	}
-	return s.cases.Archive(ctx, c, s.objects)
+	a, err := s.cases.Archive(ctx, c, s.objects)
+	if err != nil {
+		return nil, allowed(err)
+	}
+	return a, nil
+}
+
+// allowed makes a conflict of what the state of a case does not allow.
+func allowed(err error) error {
+	var state *cases.StateError
+	if errors.As(err, &state) {
+		return api.Refuse(http.StatusConflict, state)
+	}
+	if errors.Is(err, cases.ErrNoStore) {
+		return api.Refuse(http.StatusConflict, errors.New("the case is in a store of finished cases that this relay is not set up for any more"))
+	}
+	return err
 }
 
 // Accessed notes that somebody has had a case.
@@ -83,7 +102,7 @@ func (s *Server) did(what string, c api.Case, why string, by audit.Actor, err er
 		e.What, e.Reason = audit.Refused, err.Error()
 	}
 	s.note(e)
-	return err
+	return allowed(err)
 }
 
 // HoldCase puts a legal hold on a case.

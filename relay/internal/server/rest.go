@@ -13,7 +13,7 @@ import (
 
 // rest is the Server as the REST API sees it.
 func (s *Server) rest() api.Config {
-	return api.Config{Moderator: s, Rooms: s, Invitations: s, Archive: s, Standbys: s, Maps: s, Cases: s, CaseKeeper: s, Door: s}
+	return api.Config{Moderator: s, Rooms: s, Invitations: s, Archive: s, Standbys: s, Maps: s, Cases: s, CaseKeeper: s, Door: s, Log: s.log}
 }
 
 // Draining says whether the relay is going out of service.

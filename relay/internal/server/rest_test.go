@@ -3,11 +3,16 @@ package server_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -18,6 +23,7 @@ import (
 
 	"sightline/relay/client"
 	"sightline/relay/evidence"
+	"sightline/relay/evidence/seal"
 	"sightline/relay/internal/api"
 	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
@@ -33,6 +39,8 @@ type caller struct {
 	token  string
 	router routers.Router
 	asked  map[string]bool
+
+	headers map[string]string // besides
 }
 
 func newCaller(t *testing.T, relay string) *caller {
@@ -73,6 +81,9 @@ func (c *caller) ask(method, path string, body any, want int, out any) {
 		c.t.Fatal(err)
 	}
 	req.Header.Set("Authorization", "Bearer "+c.token)
+	for name, value := range c.headers {
+		req.Header.Set(name, value)
+	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
@@ -166,11 +177,25 @@ func TestREST(t *testing.T) {
 	}
 	c.ask("GET", "/cases/"+list.Cases[0].ID, nil, 200, nil)
 	c.ask("GET", "/cases/"+list.Cases[0].ID+"/archive", nil, 409, nil)
+	c.ask("GET", "/cases/"+list.Cases[0].ID+"/export", nil, 409, nil)
+	c.ask("GET", "/cases/"+list.Cases[0].ID+"/verdict", nil, 409, nil)
+	c.ask("DELETE", "/cases/"+list.Cases[0].ID, map[string]string{"why": "now"}, 409, nil)
 	c.ask("GET", "/cases/none", nil, 404, nil)
 	field := c.as(relaytest.Token(t, s.Authority(), "field", "Tim"))
 	field.ask("GET", "/rooms/hall/standbys/CASE-OF-NOBODY", nil, 200, nil)
 	field.ask("GET", "/rooms/hall/standbys/a.b", nil, 400, nil)
 	field.ask("PATCH", "/rooms/hall/standbys/CASE-OF-NOBODY", nil, 400, nil)
+	upload := field.as(field.token)
+	upload.headers = map[string]string{"Upload-Offset": "0", "Upload-Length": "10"}
+	upload.ask("PATCH", "/rooms/hall/standbys/a.b", nil, 400, nil)
+	upload.ask("PATCH", "/rooms/yard/standbys/CASE-OF-NOBODY", nil, 403, nil)
+	forAll, err := s.Authority().Sign(auth.Grant{Room: auth.AllRooms, Role: auth.Field, Name: "Pat", Staff: true, Rights: []string{auth.Publish}}, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, text := get(t, s.URL()+api.Base+"/rooms/..%2F..%2Fx/standbys/CASE-OF-NOBODY", forAll); status != 403 { // the document has no such path
+		t.Errorf("a room that leads elsewhere: %d %s", status, text)
+	}
 	c.ask("DELETE", tomAt, nil, 204, nil)
 	reaches(t, tom, client.Closed)
 	c.ask("DELETE", tomAt, nil, 404, nil)
@@ -316,4 +341,52 @@ func TestTooManyRequests(t *testing.T) {
 		c.ask("GET", "/health", nil, 200, nil)
 	}
 	c.ask("GET", "/health", nil, 429, nil)
+}
+
+// words is a log that is read while it is written.
+type words struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (w *words) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.Write(p)
+}
+
+func (w *words) String() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.text.String()
+}
+
+// What fails within the relay is answered without its paths, and its log says why. A case that cannot be read is listed.
+func TestWhatFailsWithin(t *testing.T) {
+	var log words
+	var data string
+	s := relaytest.Start(t, func(c *server.Config) {
+		c.Log, data = slog.New(slog.NewTextHandler(&log, nil)), c.Data
+		dir := filepath.Join(data, "recordings", "hall", "torn")
+		if err := errors.Join(os.MkdirAll(dir, 0o755), os.WriteFile(filepath.Join(dir, "other"), nil, 0o644),
+			os.WriteFile(filepath.Join(dir, evidence.ChainFile), nil, 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	c := newCaller(t, s.URL()).as(signed(t, s.Authority(), auth.Grant{Role: auth.Viewer, Name: "Ann", Rights: []string{auth.Record, auth.Moderate, auth.Play, auth.Hold}}))
+	var list struct{ Cases []api.Case }
+	c.ask("GET", "/cases", nil, 200, &list)
+	if len(list.Cases) != 1 || list.Cases[0].State != "unreadable" || list.Cases[0].Fault == "" || strings.Contains(list.Cases[0].Fault, data) {
+		t.Errorf("%+v", list)
+	}
+	c.ask("GET", "/cases/torn/verdict", nil, 409, nil)
+	if err := os.WriteFile(filepath.Join(seal.Dir(data), "holds"), nil, 0o644); err != nil { // where a folder is to be
+		t.Fatal(err)
+	}
+	var problem struct{ Detail string }
+	c.ask("PUT", "/cases/torn/hold", map[string]string{"why": "x"}, 500, &problem)
+	if !strings.Contains(problem.Detail, "log says why") || strings.Contains(problem.Detail, "holds") || !strings.Contains(log.String(), "holds") {
+		t.Errorf("%q; the log: %s", problem.Detail, log.String())
+	}
+	c.ask("PUT", "/cases/torn/hold", map[string]string{"why": strings.Repeat("x", 70_000)}, 413, nil)
 }

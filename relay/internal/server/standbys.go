@@ -15,7 +15,7 @@ import (
 // HasStandby says how much of a second recorder's case has come.
 func (s *Server) HasStandby(room, id string) (int64, bool, error) {
 	offset, complete, err := s.inbox.Has(room, id)
-	if err != nil {
+	if errors.Is(err, cases.ErrName) {
 		err = api.Refuse(http.StatusBadRequest, err)
 	}
 	return offset, complete, err
@@ -36,6 +36,8 @@ func (s *Server) TakeStandby(ctx context.Context, room, id string, offset, lengt
 	case err == nil:
 		_, complete, err := s.inbox.Has(room, id)
 		return complete, err
+	case errors.Is(err, cases.ErrName):
+		status = http.StatusBadRequest
 	case errors.Is(err, cases.ErrBusy):
 		status = http.StatusConflict
 	case errors.Is(err, cases.ErrTooLarge):
