@@ -14,6 +14,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"sightline/relay/internal/lines"
 )
 
 // What may happen.
@@ -97,7 +99,7 @@ func Path(data string) string { return filepath.Join(data, "audit.jsonl") }
 
 // Open opens the log under a data directory, which must be there, to append to it.
 func Open(data string, now func() time.Time) (*Log, error) {
-	f, err := os.OpenFile(Path(data), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(Path(data), os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("audit log: %w", err)
 	}
@@ -116,7 +118,7 @@ func (l *Log) Write(e Event) error {
 	if l.file == nil {
 		return errors.New("audit log is closed")
 	}
-	if _, err := l.file.Write(append(line, '\n')); err != nil { // one call a line: others append too
+	if err := lines.Append(l.file, line); err != nil {
 		return fmt.Errorf("audit log: %w", err)
 	}
 	return nil

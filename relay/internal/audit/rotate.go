@@ -35,7 +35,7 @@ func (l *Log) Rotate(max int64, age time.Duration) (part string, err error) {
 	if err := errors.Join(l.file.Sync(), os.Rename(path, part)); err != nil {
 		return "", fmt.Errorf("audit log: put aside: %w", err)
 	}
-	fresh, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	fresh, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		_ = os.Rename(part, path) // the file that is open goes on
 		return "", fmt.Errorf("audit log: %w", err)

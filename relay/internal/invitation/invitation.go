@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"sightline/relay/internal/auth"
+	"sightline/relay/internal/lines"
 )
 
 // Invitation is one entry of the book.
@@ -93,6 +94,9 @@ func (b *Book) Withdraw(id, by string) (Invitation, error) {
 		}
 		if err := b.refresh(); err != nil {
 			return Invitation{}, err
+		}
+		if i = b.all[id]; i.Withdrawn.IsZero() {
+			return Invitation{}, fmt.Errorf("book of invitations: the invitation %s still holds: what was written is not read again; is the disk full? revoke it once more", id)
 		}
 	}
 	return *i, nil
@@ -211,16 +215,17 @@ func (b *Book) take(text []byte) {
 	}
 }
 
-// append writes a line, in one call: others append too.
 func (b *Book) append(l line) error {
 	text, err := json.Marshal(l)
 	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(b.path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	f, err := os.OpenFile(b.path, os.O_APPEND|os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return fmt.Errorf("book of invitations: %w", err)
 	}
-	_, err = f.Write(append(text, '\n'))
-	return errors.Join(err, f.Sync(), f.Close())
+	if err := errors.Join(lines.Append(f, text), f.Sync(), f.Close()); err != nil {
+		return fmt.Errorf("book of invitations: %w", err)
+	}
+	return nil
 }

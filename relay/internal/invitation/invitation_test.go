@@ -83,4 +83,8 @@ func TestBookWithDamage(t *testing.T) {
 	if !b.Withdrawn("a") {
 		t.Error("the whole line does not count")
 	}
+	add(`{"id":"b","expires":"2999-01-01T00:00:00Z"}` + "\n" + `{"id":"c","exp`) // the disk was full
+	if i, err := b.Withdraw("b", "Ann"); err != nil || i.Withdrawn.IsZero() || !b.Withdrawn("b") {
+		t.Errorf("withdrawn after half a line: %+v %v", i, err)
+	}
 }
