@@ -21,20 +21,30 @@ import (
 // Inbox takes the cases of second recorders, in pieces, and puts each that is whole and proven beside the relay's own.
 // Its methods may be called from any goroutine.
 //
-//	DATA/inbox/ID.zip   what has come of a case's archive
-//	DATA/inbox/ID       the case while it is unpacked
+//	DATA/inbox/ROOM/ID.zip   what has come of a case's archive
+//	DATA/inbox/ROOM/ID       the case while it is unpacked
+//
+// What waits there for its rest is bounded: in all, and in the number of cases of a room.
 type Inbox struct {
 	store *Store
 	max   int64 // bytes of a case
 	mu    sync.Mutex
-	busy  map[string]bool
+	busy  map[string]int64 // what is being taken now, by file: how long it will be
 }
+
+const (
+	// inboxCases is of how many cases of the largest size the inbox has room.
+	inboxCases = 4
+	// roomCases is how many cases of a room may wait for their rest.
+	roomCases = 8
+)
 
 // The reasons why a piece of a case is not taken.
 var (
 	ErrBusy     = errors.New("the case is being uploaded by somebody else at this moment")
 	ErrTooLarge = errors.New("the case is larger than this relay takes")
 	ErrNoRoom   = errors.New("the relay's disk has no room for the case")
+	ErrFull     = errors.New("too much waits already for its rest: finish what was begun, or come again later")
 	ErrRefused  = errors.New("the case is not proven, and is not taken")
 	ErrName     = errors.New("this cannot be")
 )
@@ -48,10 +58,12 @@ func (e *OffsetError) Error() string { return fmt.Sprintf("the relay has %d byte
 func (e *OffsetError) Offset() int64 { return e.At }
 
 // NewInbox opens the inbox of a store. max bounds a case's archive, bytes.
-func NewInbox(s *Store, max int64) *Inbox { return &Inbox{store: s, max: max, busy: map[string]bool{}} }
+func NewInbox(s *Store, max int64) *Inbox {
+	return &Inbox{store: s, max: max, busy: map[string]int64{}}
+}
 
-func (i *Inbox) dir() string           { return filepath.Join(i.store.data, "inbox") }
-func (i *Inbox) file(id string) string { return filepath.Join(i.dir(), id+".zip") }
+func (i *Inbox) dir() string                 { return filepath.Join(i.store.data, "inbox") }
+func (i *Inbox) file(room, id string) string { return filepath.Join(i.dir(), room, id+".zip") }
 
 // IsID says whether a text can be the ID of a case.
 func IsID(id string) bool {
@@ -69,7 +81,7 @@ func (i *Inbox) Has(room, id string) (offset int64, complete bool, err error) {
 	if i.taken(room, id) {
 		return 0, true, nil
 	}
-	info, err := os.Stat(i.file(id))
+	info, err := os.Stat(i.file(room, id))
 	if errors.Is(err, fs.ErrNotExist) {
 		return 0, false, nil
 	}
@@ -93,31 +105,32 @@ func (i *Inbox) taken(room, id string) bool {
 // Take takes a piece of a case's archive from offset on; length is of the whole. When all has come it is proven, and
 // who brought it is written into its chain. dir is where it is then; empty while more is to come.
 func (i *Inbox) Take(ctx context.Context, room, id string, offset, length int64, body io.Reader, who string) (dir string, err error) {
-	i.mu.Lock()
-	busy := i.busy[id]
-	i.busy[id] = true
-	i.mu.Unlock()
-	if busy {
-		return "", ErrBusy
-	}
-	defer func() {
-		i.mu.Lock()
-		delete(i.busy, id)
-		i.mu.Unlock()
-	}()
 	has, complete, err := i.Has(room, id)
 	switch {
 	case err != nil || complete:
 		return "", err
-	case offset != has:
-		return "", &OffsetError{has}
 	case length > i.max || length <= 0 || offset > length:
 		return "", fmt.Errorf("%w: %d bytes, at most %d", ErrTooLarge, length, i.max)
+	}
+	file := i.file(room, id)
+	if err := i.begin(file, length); err != nil {
+		return "", err
+	}
+	defer func() {
+		i.mu.Lock()
+		delete(i.busy, file)
+		i.mu.Unlock()
+	}()
+	if has, complete, err = i.Has(room, id); err != nil || complete { // now that it is nobody else's
+		return "", err
+	}
+	if offset != has {
+		return "", &OffsetError{has}
 	}
 	if err := i.fits(2*length - offset); err != nil {
 		return "", err
 	}
-	n, err := i.add(id, offset, io.LimitReader(body, length-offset))
+	n, err := i.add(file, offset, io.LimitReader(body, length-offset))
 	if err != nil {
 		return "", err
 	}
@@ -130,12 +143,47 @@ func (i *Inbox) Take(ctx context.Context, room, id string, offset, length int64,
 	return i.complete(room, id, who)
 }
 
+// begin takes hold of a file that is to become so long, where the inbox has room for it.
+func (i *Inbox) begin(file string, length int64) error {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	if _, busy := i.busy[file]; busy {
+		return ErrBusy
+	}
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
+	waiting, err := filepath.Glob(filepath.Join(i.dir(), "*", "*.zip"))
+	if err != nil {
+		return err
+	}
+	all, ofRoom := length, 1
+	for _, other := range waiting {
+		if other == file {
+			continue
+		}
+		if filepath.Dir(other) == filepath.Dir(file) {
+			ofRoom++
+		}
+		if to, busy := i.busy[other]; busy {
+			all += to
+		} else if info, err := os.Stat(other); err == nil {
+			all += info.Size()
+		}
+	}
+	switch {
+	case ofRoom > roomCases:
+		return fmt.Errorf("%w (%d cases of this room)", ErrFull, ofRoom-1)
+	case all > inboxCases*i.max:
+		return fmt.Errorf("%w (%d MB of all rooms)", ErrFull, (all-length)>>20)
+	}
+	i.busy[file] = length
+	return nil
+}
+
 // fits says whether the disk has room for so many bytes, and something for the recordings.
 func (i *Inbox) fits(size int64) error {
 	const spare = 512 << 20
-	if err := os.MkdirAll(i.dir(), 0o755); err != nil {
-		return err
-	}
 	var s syscall.Statfs_t
 	if err := syscall.Statfs(i.dir(), &s); err != nil {
 		return err
@@ -147,8 +195,8 @@ func (i *Inbox) fits(size int64) error {
 }
 
 // add puts bytes at the end of what has come. What came before a break stays.
-func (i *Inbox) add(id string, offset int64, from io.Reader) (int64, error) {
-	f, err := os.OpenFile(i.file(id), os.O_CREATE|os.O_WRONLY, 0o644)
+func (i *Inbox) add(file string, offset int64, from io.Reader) (int64, error) {
+	f, err := os.OpenFile(file, os.O_CREATE|os.O_WRONLY, 0o644)
 	if err != nil {
 		return 0, err
 	}
@@ -164,13 +212,13 @@ func (i *Inbox) add(id string, offset int64, from io.Reader) (int64, error) {
 func (i *Inbox) complete(room, id, who string) (string, error) {
 	about, err := i.prove(room, id)
 	if err != nil {
-		return "", errors.Join(err, os.Remove(i.file(id)))
+		return "", errors.Join(err, os.Remove(i.file(room, id)))
 	}
-	staged := filepath.Join(i.dir(), id)
+	staged := filepath.Join(i.dir(), room, id)
 	if err := os.RemoveAll(staged); err != nil {
 		return "", err
 	}
-	if err := evidence.Unpack(i.file(id), staged); err != nil {
+	if err := evidence.Unpack(i.file(room, id), staged); err != nil {
 		return "", err
 	}
 	if err := evidence.Receive(staged, i.store.config(), i.store.seal.Key(), who); err != nil {
@@ -184,19 +232,19 @@ func (i *Inbox) complete(room, id, who string) (string, error) {
 	if err := os.Rename(staged, dir); err != nil {
 		return "", err
 	}
-	return dir, os.Remove(i.file(id))
+	return dir, os.Remove(i.file(room, id))
 }
 
 // prove sees that a case is whole, of that room, and what its second recorder has signed.
 func (i *Inbox) prove(room, id string) (evidence.About, error) {
-	about, err := evidence.Begin(i.file(id))
+	about, err := evidence.Begin(i.file(room, id))
 	switch {
 	case err != nil:
 		return about, fmt.Errorf("%w: %w", ErrRefused, err)
 	case about.ID != id || about.Room != room || about.Standby == "":
 		return about, fmt.Errorf("%w: it is case %s of room %s", ErrRefused, about.ID, about.Room)
 	}
-	report, err := evidence.Verify(i.file(id), evidence.VerifyConfig{Key: about.Key})
+	report, err := evidence.Verify(i.file(room, id), evidence.VerifyConfig{Key: about.Key})
 	if err == nil && !report.Proven {
 		f := report.Faults[0]
 		err = fmt.Errorf("%s: %s: %s", f.Kind, f.Place, f.Text)
@@ -212,14 +260,15 @@ const abandoned = 14 * 24 * time.Hour
 
 // Clean lets go what nobody goes on with.
 func (i *Inbox) Clean() error {
-	entries, err := os.ReadDir(i.dir())
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	for _, e := range entries {
-		info, e2 := e.Info()
-		if e2 == nil && i.store.now().Sub(info.ModTime()) > abandoned {
-			err = errors.Join(err, os.RemoveAll(filepath.Join(i.dir(), e.Name())))
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	all, err := filepath.Glob(filepath.Join(i.dir(), "*", "*"))
+	copies, e := filepath.Glob(filepath.Join(i.dir(), "*.zip")) // that somebody has read a case from
+	err = errors.Join(err, e)
+	for _, path := range append(all, copies...) {
+		info, e := os.Stat(path)
+		if _, busy := i.busy[path]; e == nil && !busy && i.store.now().Sub(info.ModTime()) > abandoned {
+			err = errors.Join(err, os.RemoveAll(path))
 		}
 	}
 	return err

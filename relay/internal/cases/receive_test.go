@@ -3,6 +3,7 @@ package cases_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -88,7 +89,7 @@ func TestInbox(t *testing.T) {
 	if _, complete, err := box.Has("hall", secondID); err != nil || !complete {
 		t.Errorf("it is not known: %v", err)
 	}
-	if left, _ := filepath.Glob(filepath.Join(data, "inbox", "*")); len(left) != 0 {
+	if left, _ := filepath.Glob(filepath.Join(data, "inbox", "*", "*")); len(left) != 0 {
 		t.Errorf("%v is left", left)
 	}
 	all, err := store.List()
@@ -113,4 +114,37 @@ func TestInbox(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(dir, evidence.LogFile)); err == nil {
 		t.Error("the contents are there still")
 	}
+}
+
+// What waits for its rest is bounded: of one room, and of all.
+func TestInboxIsBounded(t *testing.T) {
+	data := t.TempDir()
+	s, err := seal.Open(data, seal.Relay)
+	must(t, err)
+	now := time.Now()
+	const max = 1000
+	box := cases.NewInbox(cases.Open(data, s, func() time.Time { return now }), max)
+	begin := func(room string, n int, bytes int) error {
+		_, err := box.Take(t.Context(), room, fmt.Sprintf("CASE-NUMBER-%d", n), 0, max, strings.NewReader(strings.Repeat("x", bytes)), "Tom")
+		return err
+	}
+	for n := range 8 {
+		must(t, begin("hall", n, 10))
+	}
+	if err := begin("hall", 8, 10); !errors.Is(err, cases.ErrFull) {
+		t.Errorf("a ninth of a room: %v", err)
+	}
+	for n := range 3 {
+		must(t, begin("yard", n, max-20))
+	}
+	if err := begin("gate", 0, 1); !errors.Is(err, cases.ErrFull) {
+		t.Errorf("more than there is room for: %v", err)
+	}
+	if _, err := box.Take(t.Context(), "yard", "CASE-NUMBER-0", max-20, max, strings.NewReader("more"), "Tom"); err != nil {
+		t.Errorf("what was begun goes on: %v", err)
+	}
+	must(t, box.Clean())
+	now = now.Add(15 * 24 * time.Hour)
+	must(t, box.Clean())
+	must(t, begin("gate", 0, 1))
 }

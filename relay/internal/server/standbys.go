@@ -42,7 +42,7 @@ func (s *Server) TakeStandby(ctx context.Context, room, id string, offset, lengt
 		status = http.StatusConflict
 	case errors.Is(err, cases.ErrTooLarge):
 		status = http.StatusRequestEntityTooLarge
-	case errors.Is(err, cases.ErrNoRoom):
+	case errors.Is(err, cases.ErrNoRoom), errors.Is(err, cases.ErrFull):
 		status = http.StatusInsufficientStorage
 	case errors.Is(err, cases.ErrRefused):
 		status = http.StatusUnprocessableEntity
