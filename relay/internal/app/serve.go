@@ -45,7 +45,7 @@ type serve struct {
 	Proxy      string        `placeholder:"ADDRESS" help:"Where a proxy stands that speaks TLS to the outside (an address, or a network as 10.0.0.0/24), and sets X-Forwarded-For and X-Forwarded-Proto. With it the relay may listen with plain HTTP on more than this machine, and lets only the proxy in."`
 	Drain      time.Duration `default:"5m" help:"How long rooms may go on after SIGTERM, which opens no new ones; a second SIGTERM ends them at once."`
 	Joins      int           `name:"joins-per-minute" default:"120" help:"How often one address may join in a minute; 0 for any number."`
-	Requests   int           `name:"requests-per-minute" default:"1200" help:"How often one address may ask the REST API in a minute; 0 for any number. An open console asks about 60 times."`
+	Requests   int           `name:"requests-per-minute" default:"1200" help:"How often one address may ask the REST API, and whatever else wants a token, in a minute; 0 for any number. An open console asks about 60 times."`
 	Messages   int           `name:"messages-per-second" default:"500" help:"How many messages one participant may send in a second; 0 for any number."`
 	Conns      int           `name:"connections-per-address" default:"512" help:"How many TCP connections one address may have at once; 0 for any number. Not without TLS, where a proxy on this machine counts for all."`
 	Authority  string        `name:"timestamp-authority" placeholder:"URL" help:"A timestamp authority (RFC 3161) that stamps every recording's end."`

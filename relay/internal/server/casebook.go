@@ -100,9 +100,11 @@ func (s *Server) did(what string, c api.Case, why string, by audit.Actor, err er
 	e.Detail, e.Reason = c.ID, why
 	if err != nil {
 		e.What, e.Reason = audit.Refused, err.Error()
+		s.noteRefused(e)
+		return allowed(err)
 	}
 	s.note(e)
-	return allowed(err)
+	return nil
 }
 
 // HoldCase puts a legal hold on a case.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"sightline/relay/internal/api"
+	"sightline/relay/internal/audit"
 	"sightline/relay/internal/auth"
 	"sightline/relay/internal/limit"
 )
@@ -16,7 +17,7 @@ import (
 // Limits bound what one address and one participant may do. 0 is no limit.
 type Limits struct {
 	JoinsPerMinute    int // of one address, let in or not
-	RequestsPerMinute int // to the REST API, of one address
+	RequestsPerMinute int // of one address, to the REST API and to all else that wants a token
 	MessagesPerSecond int // of one participant, on the socket and on data channels
 	Connections       int // TCP, of one address; not behind a proxy on this machine, which counts for all
 }
@@ -49,19 +50,52 @@ func (s *Server) limitJoins(next http.HandlerFunc) http.HandlerFunc {
 	}
 }
 
-// limitRequests bounds how often an address asks the REST API.
+// limitRequests bounds how often an address asks for something that wants a token, besides to join.
 func (s *Server) limitRequests(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasPrefix(r.URL.Path, api.Base+"/") {
+		if !wantsToken(r) {
 			next.ServeHTTP(w, r)
 			return
 		}
 		if a := s.requests.Ask(limit.Network(address(r))); !a.OK {
+			if !strings.HasPrefix(r.URL.Path, api.Base+"/") {
+				allowOrigins(w)
+			}
 			api.TooMany(w, a.Wait, fmt.Sprintf("at most %d requests a minute from one address", s.cfg.Limits.RequestsPerMinute))
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// wantsToken says whether a request is to the REST API, or one of those beside it that are no joins.
+func wantsToken(r *http.Request) bool {
+	if strings.HasPrefix(r.URL.Path, api.Base+"/") {
+		return true
+	}
+	part := strings.Split(strings.TrimPrefix(r.URL.Path, "/"), "/")
+	switch part[0] {
+	case "where":
+		return r.Method != http.MethodOptions
+	case "whip", "whep":
+		return r.Method != http.MethodOptions && len(part) > 2 // else it is a join
+	}
+	return false
+}
+
+// The first refusals of an address are noted, and then one a minute: the audit log is never shortened.
+const refusalsNoted = 30
+
+// noteRefused notes that somebody was not let do something, and says whether it has.
+func (s *Server) noteRefused(e audit.Event) bool {
+	a := s.refusals.Ask(limit.Network(e.Address))
+	if a.Tell {
+		e.Reason += "; so were more from this address, not all of which are listed"
+	}
+	if a.OK || a.Tell {
+		s.note(e)
+	}
+	return a.OK || a.Tell
 }
 
 // tooMany is told to a participant who says too much.

@@ -76,6 +76,53 @@ func TestAThousandJoins(t *testing.T) {
 		fmt.Sprintf("%d get in, %d are told to wait; another address joins as ever", len(in), refused), "429, Retry-After")
 }
 
+// Whatever an address asks for without a token, and however often: it is told to wait, and the audit log stays short.
+func TestAThousandRefusals(t *testing.T) {
+	var data string
+	s := relaytest.Start(t, func(c *server.Config) { c.Limits.RequestsPerMinute, data = 500, c.Data })
+	var limited, refused int
+	for n := range 800 {
+		method, path := http.MethodGet, "/where/hall"
+		switch n % 4 {
+		case 1:
+			method, path = http.MethodPatch, "/whip/hall/x"
+		case 2:
+			method, path = http.MethodDelete, "/whep/hall/x"
+		case 3:
+			method, path = http.MethodPost, "/whip/hall/x/consent"
+		}
+		req, err := http.NewRequestWithContext(t.Context(), method, s.URL()+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp, err := http.DefaultTransport.RoundTrip(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		switch resp.StatusCode {
+		case http.StatusUnauthorized:
+			refused++
+		case http.StatusTooManyRequests:
+			limited++
+		default:
+			t.Fatalf("%s %s: %s", method, path, resp.Status)
+		}
+	}
+	if refused < 500 || limited == 0 {
+		t.Errorf("%d are refused and %d told to wait", refused, limited)
+	}
+	lines := 0
+	for _, e := range events(t, data) {
+		if e.What == audit.Refused {
+			lines++
+		}
+	}
+	if lines < 30 || lines > 40 {
+		t.Errorf("%d lines in the audit log for %d refusals", lines, refused)
+	}
+}
+
 // Who sends too many messages is told so; others' pass.
 func TestTooManyMessages(t *testing.T) {
 	s := relaytest.Start(t, func(c *server.Config) { c.Limits.MessagesPerSecond = 20 })

@@ -98,7 +98,8 @@ type Server struct {
 	staff    *staff.Door     // nil: staff sign in with tokens only
 	hooks    *webhook.Sender // nil: nobody is told
 	joins    *limit.Limiter  // by address
-	requests *limit.Limiter  // to the REST API, by address
+	requests *limit.Limiter  // that want a token and are no joins, by address
+	refusals *limit.Limiter  // that are noted, by address
 
 	listener net.Listener
 	port     *port.Port
@@ -125,6 +126,7 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, log: cfg.Log, pool: sfu.NewPool(), served: make(chan error, 1), proving: make(chan struct{}, verdicts)}
 	s.joins = limit.New(cfg.Limits.JoinsPerMinute, time.Minute, cfg.Now)
 	s.requests = limit.New(cfg.Limits.RequestsPerMinute, time.Minute, cfg.Now)
+	s.refusals = limit.New(refusalsNoted, refusalsNoted*time.Minute, cfg.Now)
 	s.guests.byID = map[string]*guest{}
 	s.lobby.waiting = map[string]*knock{}
 	s.rooms = rooms{s: s, open: map[string]*openRoom{}}

@@ -60,7 +60,7 @@ func (s *Server) endSignIn(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Referrer-Policy", "no-referrer")
 	by := audit.Actor{Address: address(r), By: "OpenID Connect"}
 	refuse := func(status int, why string) {
-		s.note(audit.Event{What: audit.Refused, Actor: by.Name, Address: by.Address, By: by.By, Reason: why})
+		s.noteRefused(audit.Event{What: audit.Refused, Actor: by.Name, Address: by.Address, By: by.By, Reason: why})
 		http.Error(w, why, status)
 	}
 	if err != nil || kept.Value == "" || kept.Value != q.Get("state") {

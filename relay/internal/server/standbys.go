@@ -48,7 +48,7 @@ func (s *Server) TakeStandby(ctx context.Context, room, id string, offset, lengt
 		status = http.StatusUnprocessableEntity
 		e := by.Event(audit.Refused, room)
 		e.Detail, e.Reason = "case "+id, err.Error()
-		s.note(e)
+		s.noteRefused(e)
 	}
 	if status != 0 {
 		err = api.Refuse(status, err)

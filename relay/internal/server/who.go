@@ -21,9 +21,10 @@ func (s *Server) note(e audit.Event) {
 
 // refused notes that somebody was not let in.
 func (s *Server) refused(r *http.Request, g auth.Grant, reason string) {
-	s.log.Info("refused", "room", g.Room, "name", g.Name, "address", address(r), "reason", reason)
-	s.note(audit.Event{What: audit.Refused, Room: g.Room, Name: g.Name, Role: g.Role, Invitation: g.ID,
-		Address: address(r), By: way(r), Reason: reason, Detail: asked(r)})
+	if s.noteRefused(audit.Event{What: audit.Refused, Room: g.Room, Name: g.Name, Role: g.Role, Invitation: g.ID,
+		Address: address(r), By: way(r), Reason: reason, Detail: asked(r)}) {
+		s.log.Info("refused", "room", g.Room, "name", g.Name, "address", address(r), "reason", reason)
+	}
 }
 
 // asked says what a request to the REST API wanted; empty for others, whose path says no more than their way.
