@@ -3,11 +3,13 @@
 package auth
 
 import (
+	"crypto/ed25519"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -111,7 +113,7 @@ func (a *Authority) Check(token string) (Grant, error) {
 		return Grant{}, errors.New("no token: join with a link made by \"relay invite\"")
 	}
 	var g Grant
-	_, err := jwt.ParseWithClaims(token, &g, a.key, jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
+	t, err := jwt.ParseWithClaims(token, &g, a.key, jwt.WithValidMethods([]string{jwt.SigningMethodEdDSA.Alg()}),
 		jwt.WithTimeFunc(a.now), jwt.WithExpirationRequired())
 	switch {
 	case errors.Is(err, jwt.ErrTokenExpired):
@@ -123,5 +125,39 @@ func (a *Authority) Check(token string) (Grant, error) {
 	case err != nil:
 		return Grant{}, errors.New("the token cannot be read: copy the whole link")
 	}
-	return g, nil
+	g.Key, err = a.signer(t)
+	return g, err
+}
+
+// signer is the key that has signed a token that holds: relays number theirs alike.
+func (a *Authority) signer(t *jwt.Token) (ed25519.PublicKey, error) {
+	set, err := a.verifiers(t.Header["kid"])
+	text := t.Raw[:strings.LastIndexByte(t.Raw, '.')]
+	for _, k := range set.Keys {
+		if key, ok := k.(ed25519.PublicKey); ok && t.Method.Verify(text, t.Signature, key) == nil {
+			return key, nil
+		}
+	}
+	return nil, errors.Join(errNoKey, err) // it was removed just now
+}
+
+// Holds says whether tokens that a key has signed still hold, until they expire.
+func (a *Authority) Holds(key ed25519.PublicKey) bool {
+	own, _ := a.current()
+	a.mu.Lock()
+	peers := a.peers
+	a.mu.Unlock()
+	for _, k := range own {
+		if key.Equal(k.Private.Public()) {
+			return true
+		}
+	}
+	for _, keys := range peers {
+		for _, k := range keys {
+			if key.Equal(k.Public) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -131,8 +131,15 @@ func TestKeysRotateWithoutARestart(t *testing.T) {
 			t.Errorf("%s token: %v", name, err)
 		}
 	}
+	was, err := relay.Check(old)
+	if err != nil || !relay.Holds(was.Key) {
+		t.Errorf("the old key does not hold: %v", err)
+	}
 	if err := KeysDir(dir).Remove("1"); err != nil {
 		t.Fatal(err)
+	}
+	if now, err := relay.Check(fresh); err != nil || relay.Holds(was.Key) || !relay.Holds(now.Key) {
+		t.Errorf("the old key holds still, or the new one does not: %v", err)
 	}
 	if _, err := relay.Check(old); err == nil || !strings.Contains(err.Error(), "or no longer") {
 		t.Errorf("token of a removed key: %v", err)

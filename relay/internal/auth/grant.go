@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"regexp"
@@ -51,6 +52,8 @@ type Grant struct {
 	Staff bool `json:"staff,omitempty"`
 	// Consent says that the bearer has agreed to being recorded, by the word of who signed.
 	Consent bool `json:"consent,omitempty"`
+	// Key is the one that has signed the token; Check finds it.
+	Key ed25519.PublicKey `json:"-"`
 	jwt.RegisteredClaims
 }
 

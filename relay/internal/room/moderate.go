@@ -3,6 +3,7 @@ package room
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"sightline/relay/internal/auth"
@@ -95,6 +96,11 @@ func (r *Room) member(id string) Member {
 		}
 	}
 	return nil
+}
+
+// Has says whether one of those is here of whom it is to be so. It does not wait for the room.
+func (r *Room) Has(these func(Member) bool) bool {
+	return slices.ContainsFunc(*r.members.Load(), these)
 }
 
 // Remove sends away those of whom it is to be so, tells them why, and returns them; they have left when their

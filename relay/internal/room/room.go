@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"sightline/devices/mqtt"
+	"sightline/relay/internal/auth"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
 )
@@ -31,8 +32,8 @@ type Member interface {
 	Replaced()
 	// Removed ends the connection for good, and tells why.
 	Removed(why string)
-	// Invitation is the ID of the token that was used.
-	Invitation() string
+	// Grant is what the token says that was used.
+	Grant() auth.Grant
 }
 
 // Bearer is somebody with rights.

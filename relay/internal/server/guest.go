@@ -223,8 +223,8 @@ func (g *guest) Who() wire.Participant { return g.who }
 // May says whether the participant has a right.
 func (g *guest) May(right string) bool { return g.grant.May(right) }
 
-// Invitation is the ID of the token.
-func (g *guest) Invitation() string { return g.grant.ID }
+// Grant is what the token says.
+func (g *guest) Grant() auth.Grant { return g.grant }
 
 // Subscribe offers a track.
 func (g *guest) Subscribe(u *sfu.Up) { g.peer.Subscribe(u) }

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"sightline/relay/internal/auth"
 	"sightline/relay/internal/room"
 	"sightline/relay/internal/sfu"
 	"sightline/relay/wire"
@@ -122,8 +123,8 @@ func (c *conn) Who() wire.Participant { return c.who }
 // May says whether the participant has a right.
 func (c *conn) May(right string) bool { return c.grant.May(right) }
 
-// Invitation is the ID of the token.
-func (c *conn) Invitation() string { return c.grant.ID }
+// Grant is what the token says.
+func (c *conn) Grant() auth.Grant { return c.grant }
 
 // Subscribe begins to send a track.
 func (c *conn) Subscribe(u *sfu.Up) { c.peer.Subscribe(u) }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"sightline/relay/internal/audit"
+	"sightline/relay/internal/auth"
 	"sightline/relay/internal/invitation"
 	"sightline/relay/internal/room"
 	"sightline/relay/wire"
@@ -40,9 +41,9 @@ func (s *Server) Remove(name, participant string, by audit.Actor) error {
 			return false
 		}
 		// Before the connection ends, so that who comes right back is kept waiting.
-		body := wire.Lobby{State: wire.LobbyRemoved, Name: m.Who().Name, Role: m.Who().Role, By: by.Name, Invitation: m.Invitation()}
+		body := wire.Lobby{State: wire.LobbyRemoved, Name: m.Who().Name, Role: m.Who().Role, By: by.Name, Invitation: m.Grant().ID}
 		o.Write(wire.KindLobby, participant, body)
-		o.Write(wire.KindLobby, invitationRegister(m.Invitation()), body)
+		o.Write(wire.KindLobby, invitationRegister(m.Grant().ID), body)
 		return true
 	}, by.Name+" removed you from the room.")
 	if len(gone) == 0 {
@@ -89,23 +90,40 @@ func (s *Server) Withdraw(id string, by audit.Actor) (invitation.Invitation, err
 	return i, err
 }
 
-// withdrawnText is told to who uses an invitation that was withdrawn.
-const withdrawnText = "The invitation was withdrawn."
+// What is told to who uses an invitation that holds no longer.
+const (
+	withdrawnText = "The invitation was withdrawn."
+	noKeyText     = "The key that your invitation was signed with was removed: ask for a new invitation."
+)
 
-// endWithdrawn sends away those whose invitation was withdrawn, by this relay or by a command beside it.
+// endWithdrawn sends away those whose invitation was withdrawn, or its key removed, by this relay or by a command beside
+// it. Who is in when his invitation expires stays.
 func (s *Server) endWithdrawn() {
-	ended := s.book.Ended()
-	if len(ended) == 0 {
-		return
+	ended, holds := s.book.Ended(), map[string]bool{} // by key
+	why := func(g auth.Grant) string {
+		if ended[g.ID] {
+			return withdrawnText
+		}
+		if _, asked := holds[string(g.Key)]; !asked {
+			holds[string(g.Key)] = s.auth.Holds(g.Key)
+		}
+		if !holds[string(g.Key)] {
+			return noKeyText
+		}
+		return ""
 	}
 	for _, o := range s.rooms.all() {
-		o.Remove(func(m room.Member) bool { return ended[m.Invitation()] }, withdrawnText)
+		for _, text := range []string{withdrawnText, noKeyText} {
+			if those := func(m room.Member) bool { return why(m.Grant()) == text }; o.Has(those) {
+				o.Remove(those, text)
+			}
+		}
 	}
 	for _, k := range s.lobby.list("") {
-		if ended[k.grant.ID] {
+		if text := why(k.grant); text != "" {
 			if k := s.lobby.take(k.room, k.who.ID); k != nil {
 				s.reportLobby(k, wire.LobbyRefused, "")
-				k.answer <- signalError{wire.CodeRemoved, withdrawnText}
+				k.answer <- signalError{wire.CodeRemoved, text}
 			}
 		}
 	}

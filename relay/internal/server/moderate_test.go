@@ -273,6 +273,28 @@ func TestWithdrawnInvitation(t *testing.T) {
 	}
 }
 
+// A key that is removed beside the relay ends the connections of those whose tokens it has signed, and no others.
+func TestRemovedKey(t *testing.T) {
+	data := t.TempDir()
+	s := relaytest.Start(t, func(c *server.Config) { c.Data = data })
+	eve := dial(t, s.URL(), relaytest.Token(t, s.Authority(), "expert", "Eve"), "eve")
+	reaches(t, eve, client.Connected)
+	if _, err := auth.KeysDir(data).Rotate(); err != nil {
+		t.Fatal(err)
+	}
+	tom := dial(t, s.URL(), relaytest.Token(t, s.Authority(), "field", "Tom"), "tom")
+	reaches(t, tom, client.Connected)
+	if err := auth.KeysDir(data).Remove("1"); err != nil {
+		t.Fatal(err)
+	}
+	if err := reaches(t, eve, client.Closed); err == nil || !strings.Contains(err.Error(), "was removed") {
+		t.Errorf("told %v", err)
+	}
+	if state, err := tom.State(); state != client.Connected {
+		t.Errorf("Tom is %s: %v", state, err)
+	}
+}
+
 // No more come in than the policy says; who is in comes back.
 func TestFullRoom(t *testing.T) {
 	s := relaytest.Start(t, func(c *server.Config) { c.Rooms = policy.Rooms{{Match: "*", Max: 1}} })
