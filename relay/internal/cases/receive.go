@@ -105,7 +105,7 @@ func (i *Inbox) taken(room, id string) bool {
 // Take takes a piece of a case's archive from offset on; length is of the whole. When all has come it is proven, and
 // who brought it is written into its chain. dir is where it is then; empty while more is to come.
 func (i *Inbox) Take(ctx context.Context, room, id string, offset, length int64, body io.Reader, who string) (dir string, err error) {
-	has, complete, err := i.Has(room, id)
+	_, complete, err := i.Has(room, id)
 	switch {
 	case err != nil || complete:
 		return "", err
@@ -121,7 +121,8 @@ func (i *Inbox) Take(ctx context.Context, room, id string, offset, length int64,
 		delete(i.busy, file)
 		i.mu.Unlock()
 	}()
-	if has, complete, err = i.Has(room, id); err != nil || complete { // now that it is nobody else's
+	has, complete, err := i.Has(room, id)
+	if err != nil || complete { // now that it is nobody else's
 		return "", err
 	}
 	if offset != has {
