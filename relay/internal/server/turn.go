@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/pion/logging"
@@ -48,32 +49,34 @@ func openTURN(l net.Listener, m *mediaPort, secure bool, public string) (*turnRe
 // mediaOnly lets what TURN relays go to the media port alone: pion asks of addresses, and other programs of this machine
 // listen on other ports of the same ones. It gives out no TCP (RFC 6062).
 type mediaOnly struct {
-	turn.RelayAddressGeneratorStatic
+	own   []netip.Addr // from which it sends
 	ports map[netip.AddrPort]bool
 	hosts map[netip.Addr]bool
 }
 
 func newMediaOnly(m *mediaPort) *mediaOnly {
 	o := &mediaOnly{ports: map[netip.AddrPort]bool{}, hosts: map[netip.Addr]bool{}}
-	let := func(a netip.AddrPort) {
-		a = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-		o.ports[a], o.hosts[a.Addr()] = true, true
+	var all []netip.AddrPort
+	for _, c := range m.conns {
+		all = append(all, unmapped(c.LocalAddr().(*net.UDPAddr).AddrPort()))
 	}
-	for _, inside := range []bool{false, true} { // loopback only where there is nothing else
-		for _, c := range m.conns {
-			if a := c.LocalAddr().(*net.UDPAddr); a.IP.IsLoopback() == inside && (!inside || o.RelayAddress == nil || o.RelayAddress.IsLoopback()) {
-				let(a.AddrPort())
-				if o.RelayAddress == nil {
-					o.RelayAddress, o.Address = a.IP, a.IP.String()
-				}
-			}
-		}
+	inside := func(a netip.AddrPort) bool { return a.Addr().IsLoopback() }
+	if outside := slices.DeleteFunc(slices.Clone(all), inside); len(outside) > 0 {
+		all = outside // nobody who comes from elsewhere needs loopback
+	}
+	for _, a := range all {
+		o.own = append(o.own, a.Addr())
 	}
 	if a, err := netip.ParseAddrPort(m.advertise); err == nil {
-		let(a)
+		all = append(all, unmapped(a))
+	}
+	for _, a := range all {
+		o.ports[a], o.hosts[a.Addr()] = true, true
 	}
 	return o
 }
+
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 // permits is asked of an address before anything is sent there.
 func (o *mediaOnly) permits(_ net.Addr, peer net.IP) bool {
@@ -81,13 +84,20 @@ func (o *mediaOnly) permits(_ net.Addr, peer net.IP) bool {
 	return ok && o.hosts[a.Unmap()]
 }
 
-// AllocatePacketConn is turn.RelayAddressGenerator's, as are the following.
+// Validate is turn.RelayAddressGenerator's, as are the following.
+func (o *mediaOnly) Validate() error { return nil }
+
+// AllocatePacketConn opens a socket on an address of the wanted family.
 func (o *mediaOnly) AllocatePacketConn(c turn.AllocateListenerConfig) (net.PacketConn, net.Addr, error) {
-	conn, addr, err := o.RelayAddressGeneratorStatic.AllocatePacketConn(c)
+	i := slices.IndexFunc(o.own, func(a netip.Addr) bool { return a.Is4() == (c.Network == "udp4") })
+	if i < 0 {
+		return nil, nil, fmt.Errorf("the relay has no address for %s", c.Network)
+	}
+	conn, err := net.ListenUDP(c.Network, net.UDPAddrFromAddrPort(netip.AddrPortFrom(o.own[i], uint16(c.RequestedPort))))
 	if err != nil {
 		return nil, nil, err
 	}
-	return mediaConn{conn, o}, addr, nil
+	return mediaConn{conn, o}, conn.LocalAddr(), nil
 }
 
 var errNoTCP = errors.New("TURN relays UDP only")
@@ -107,7 +117,7 @@ type mediaConn struct {
 }
 
 func (c mediaConn) WriteTo(b []byte, to net.Addr) (int, error) {
-	if u, ok := to.(*net.UDPAddr); !ok || !c.only.ports[netip.AddrPortFrom(u.AddrPort().Addr().Unmap(), u.AddrPort().Port())] {
+	if u, ok := to.(*net.UDPAddr); !ok || !c.only.ports[unmapped(u.AddrPort())] {
 		return len(b), nil
 	}
 	return c.PacketConn.WriteTo(b, to)
