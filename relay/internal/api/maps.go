@@ -90,10 +90,14 @@ func keepMap(c call) (int, any, error) {
 	limited := http.MaxBytesReader(c.w, c.r.Body, maxMap)
 	match, none := c.r.Header.Get("If-Match"), c.r.Header.Get("If-None-Match")
 	replaces := func(m Map) bool { return (match == "" || match == m.etag()) && (none != "*" || m.Sum == "") }
-	m, err := c.Maps.KeepMap(c, c.room, name, replaces, &patient{limited, http.NewResponseController(c.w)}, c.actor())
+	from := &patient{Reader: limited, deadline: http.NewResponseController(c.w)}
+	m, err := c.Maps.KeepMap(c, c.room, name, replaces, from, c.actor())
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) {
 		return 0, nil, refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("the map is larger than %d bytes", maxMap)}
+	}
+	if err != nil && from.broke {
+		return 0, nil, bad("the map broke off on its way: send it again")
 	}
 	if err == nil {
 		c.w.Header().Set("ETag", m.etag())
