@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync"
 
 	"sightline/vision/geom"
 	"sightline/vision/mapping"
@@ -133,10 +134,20 @@ func (t *Tracker) decide(views []view) (best start, ok bool, err error) {
 	if err != nil {
 		return best, false, err
 	}
+	each := make([]*start, len(motions))
+	var tasks sync.WaitGroup // each takes as long as a frame
+	for i, m := range motions {
+		tasks.Go(func() {
+			if s, ok := t.adjustStart(views, m.PoseBA); ok {
+				each[i] = &s
+			}
+		})
+	}
+	tasks.Wait()
 	var all []start
-	for _, m := range motions {
-		if s, ok := t.adjustStart(views, m.PoseBA); ok {
-			all = append(all, s)
+	for _, s := range each {
+		if s != nil {
+			all = append(all, *s)
 		}
 	}
 	if len(all) == 0 {
