@@ -75,7 +75,7 @@ race: deps ## Run the tests of what runs in parallel with the race detector
 fuzz: deps ## Fuzz every parser, ten seconds each (FUZZTIME)
 	@go list ./... | while read -r p; do \
 		for f in $$(go test -list '^Fuzz' $$p 2>/dev/null | grep '^Fuzz'); do \
-			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) $$p || exit 1; done; done
+			echo "$$p $$f"; go test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$p || exit 1; done; done
 
 bench: deps ## Run the benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
