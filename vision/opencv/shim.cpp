@@ -3,6 +3,9 @@
 #include "shim_common.hpp"
 
 #include <algorithm>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 #include <opencv2/calib3d.hpp>
 #include <opencv2/imgproc.hpp>
 #include <opencv2/video/tracking.hpp>
@@ -13,6 +16,12 @@ struct sl_pyramid {
 };
 
 namespace {
+
+#ifdef __GLIBC__
+// Else every thread that makes a picture gets an arena of its own, which keeps what it has had: 14,000 frames take 339 MB
+// at their peak then, and 271 with two arenas, in the same time.
+const int arenas = mallopt(M_ARENA_MAX, 2);
+#endif
 
 cv::Mat points(const float *xy, int n) { return cv::Mat(n, 2, CV_32F, const_cast<float *>(xy)); }
 
