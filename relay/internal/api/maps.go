@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"sightline/relay/internal/audit"
@@ -30,7 +31,8 @@ var ErrChanged = refusal{http.StatusPreconditionFailed, "the map was saved by an
 // Maps keeps the maps of the machines of a room. The error is fs.ErrNotExist where there is none.
 type Maps interface {
 	Maps(ctx context.Context, room string) ([]Map, error)
-	OpenMap(ctx context.Context, room, machine string) (io.ReadCloser, Map, error)
+	// OpenMap opens a map; with the Sum that the client has, nil where it is that.
+	OpenMap(ctx context.Context, room, machine, has string) (io.ReadCloser, Map, error)
 	// KeepMap puts a map in the place of the one before, where replaces says so of that, with an empty Sum where there is
 	// none; else the error is ErrChanged.
 	KeepMap(ctx context.Context, room, machine string, replaces func(Map) bool, body io.Reader, by audit.Actor) (Map, error)
@@ -63,16 +65,16 @@ func getMap(c call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	from, m, err := c.Maps.OpenMap(c, c.room, name)
+	from, m, err := c.Maps.OpenMap(c, c.room, name, strings.Trim(c.r.Header.Get("If-None-Match"), `"`))
 	if err != nil {
 		return 0, nil, noMap(err)
 	}
-	defer from.Close()
 	c.w.Header().Set("ETag", m.etag())
-	if c.r.Header.Get("If-None-Match") == m.etag() {
+	if from == nil {
 		c.w.WriteHeader(http.StatusNotModified)
 		return 0, nil, nil
 	}
+	defer from.Close()
 	if err := c.slowly(); err != nil {
 		return 0, nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -49,10 +50,10 @@ func (s *Server) mapOf(ctx context.Context, room, machine string) (api.Map, erro
 	return api.Map{Machine: machine, Bytes: size, Saved: at, Sum: sum}, err
 }
 
-// OpenMap opens the map of a machine.
-func (s *Server) OpenMap(ctx context.Context, room, machine string) (io.ReadCloser, api.Map, error) {
+// OpenMap opens the map of a machine, where it is not the one that the client has.
+func (s *Server) OpenMap(ctx context.Context, room, machine, has string) (io.ReadCloser, api.Map, error) {
 	m, err := s.mapOf(ctx, room, machine)
-	if err != nil {
+	if err != nil || m.Sum == has {
 		return nil, m, err
 	}
 	from, size, err := s.maps.Get(ctx, mapName(room, machine), 0)
@@ -62,6 +63,11 @@ func (s *Server) OpenMap(ctx context.Context, room, machine string) (io.ReadClos
 
 // KeepMap keeps a map of a machine. What breaks off on the way leaves the one before.
 func (s *Server) KeepMap(ctx context.Context, room, machine string, replaces func(api.Map) bool, body io.Reader, by audit.Actor) (api.Map, error) {
+	whole, err := s.spool(body)
+	if err != nil {
+		return api.Map{}, err
+	}
+	defer whole.Close()
 	s.keeping.Lock() // of two that have seen the same map one is to learn of the other
 	defer s.keeping.Unlock()
 	before, err := s.mapOf(ctx, room, machine)
@@ -77,7 +83,7 @@ func (s *Server) KeepMap(ctx context.Context, room, machine string, replaces fun
 	if err != nil {
 		return api.Map{}, err
 	}
-	if err := s.maps.Put(ctx, mapName(room, machine), body, 0); err != nil {
+	if err := s.maps.Put(ctx, mapName(room, machine), whole, 0); err != nil {
 		return api.Map{}, err
 	}
 	m, err := s.mapOf(ctx, room, machine)
@@ -85,6 +91,25 @@ func (s *Server) KeepMap(ctx context.Context, room, machine string, replaces fun
 	e.Detail = fmt.Sprintf("%q, %d bytes", machine, m.Bytes)
 	s.note(e)
 	return m, err
+}
+
+// spool takes what a client sends at its own pace, so that nobody waits for it but himself. The file has no name any more.
+func (s *Server) spool(body io.Reader) (*os.File, error) {
+	f, err := os.CreateTemp(s.cfg.Data, "map-*")
+	if err != nil {
+		return nil, err
+	}
+	err = os.Remove(f.Name())
+	if err == nil {
+		_, err = io.Copy(f, body)
+	}
+	if err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
 }
 
 // DeleteMap deletes the map of a machine.

@@ -117,6 +117,42 @@ func TestMapCutShort(t *testing.T) {
 	})
 }
 
+// Who sends a map slowly holds up nobody else.
+func TestSlowMap(t *testing.T) {
+	s := relaytest.Start(t, nil)
+	c := newCaller(t, s.URL()).as(relaytest.Token(t, s.Authority(), "field", "Tim"))
+	from, to := io.Pipe()
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.URL()+api.Base+"/rooms/hall/maps/press", from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+c.token)
+	answered := make(chan int)
+	go func() {
+		status := 0
+		if resp, err := http.DefaultTransport.RoundTrip(req); err == nil {
+			status = resp.StatusCode
+			resp.Body.Close()
+		}
+		answered <- status
+	}()
+	_, _ = to.Write([]byte("a half"))
+	c.send("PUT", "/rooms/hall/maps/pump", []byte("another"), "", 200)
+	select {
+	case status := <-answered:
+		t.Fatalf("half a map was answered with %d", status)
+	default:
+	}
+	_, _ = to.Write([]byte(" and a half"))
+	_ = to.Close()
+	if status := <-answered; status != http.StatusOK {
+		t.Errorf("the slow one was answered with %d", status)
+	}
+	if _, back := c.send("GET", "/rooms/hall/maps/press", nil, "", 200); string(back) != "a half and a half" {
+		t.Errorf("%q came back", back)
+	}
+}
+
 type broken struct{}
 
 func (broken) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
