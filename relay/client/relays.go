@@ -55,16 +55,16 @@ func (r *relays) joined(at string) { r.last, r.turn = at, 0 }
 
 // trusts says whether the token may be told to an address: over https, on this machine, or at a relay that is known.
 func (r *relays) trusts(u *url.URL) bool {
-	if u.Scheme == "https" {
-		return true
-	}
-	if ip := net.ParseIP(u.Hostname()); u.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
-		return true
-	}
-	return slices.ContainsFunc(append([]string{r.given}, r.known...), func(one string) bool {
+	return secure(u) || slices.ContainsFunc(append([]string{r.given}, r.known...), func(one string) bool {
 		k, err := url.Parse(one)
 		return err == nil && k.Scheme == u.Scheme && k.Host == u.Host
 	})
+}
+
+// secure says whether nobody on the way can read what is told to an address: over https, or on this machine.
+func secure(u *url.URL) bool {
+	ip := net.ParseIP(u.Hostname())
+	return u.Scheme == "https" || u.Hostname() == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // dialled is a signalling socket that was opened.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 )
@@ -50,14 +49,12 @@ func (r REST) Do(req *http.Request) (*http.Response, error) {
 	return nil, &Problem{answer.StatusCode, strings.TrimSpace(string(text))}
 }
 
-// follow goes where a relay leads, at most a few times. The token goes along over https and on this machine only, as
-// Dial does it.
+// follow goes where a relay leads, at most a few times. The token goes along over https and on this machine only.
 func (r REST) follow(req *http.Request, via []*http.Request) error {
 	if len(via) > 4 {
 		return errors.New("the relays lead in a circle")
 	}
-	ip := net.ParseIP(req.URL.Hostname())
-	if req.URL.Scheme == "https" || req.URL.Hostname() == "localhost" || ip != nil && ip.IsLoopback() {
+	if secure(req.URL) {
 		req.Header.Set("Authorization", "Bearer "+r.Token)
 	} else {
 		req.Header.Del("Authorization")
