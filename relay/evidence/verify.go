@@ -246,17 +246,16 @@ func (v *verifier) piece(p Piece) {
 	if len(all) > 0 {
 		end = all[len(all)-1].Offset + all[len(all)-1].Size
 	}
+	follows := plainName(p.File) && p.Offset == end
 	switch {
-	case v.broken && (!p.fits() || !plainName(p.File) || p.Offset != end):
-		return
+	case p.fits() && follows:
+		v.pieces[p.File] = append(all, p)
+	case v.broken: // it was said
 	case !p.fits():
 		v.report.fault(Changed, v.place(), "a piece of %q has %d bytes, and %d before encryption; none has more than %d", p.File, p.Size, p.Plain, maxPiece)
-		return
-	case !plainName(p.File) || p.Offset != end:
+	default:
 		v.report.fault(Changed, v.place(), "the piece of %q at byte %d does not follow from the one before", p.File, p.Offset)
-		return
 	}
-	v.pieces[p.File] = append(all, p)
 }
 
 // plainName says whether a name can be a file of a case.

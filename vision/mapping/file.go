@@ -165,13 +165,10 @@ func Decode(data []byte) (s Saved, err error) {
 	}
 	d := decoder{r: bytes.NewReader(data[len(magic)+1 : body])}
 	s.Machine = d.text()
-	for range d.count(9) {
+	for n := d.count(9); n > 0 && d.err == nil; n-- {
 		s.Worlds = append(s.Worlds, d.world())
-		if d.err != nil {
-			break
-		}
 	}
-	for range d.count(16) {
+	for n := d.count(16); n > 0 && d.err == nil; n-- {
 		m := SavedMark{ID: d.text(), Body: d.text(), World: int(d.uint32())}
 		for range d.count(76) {
 			p := SavedPoint{Spot: geom.Spot{P: d.vec()}, Normal: d.vec32()}
@@ -184,9 +181,6 @@ func Decode(data []byte) (s Saved, err error) {
 			d.err = fmt.Errorf("mark %q is in world %d of %d", m.ID, m.World, len(s.Worlds))
 		case len(m.Points) == 0:
 			d.err = fmt.Errorf("mark %q has no points", m.ID)
-		}
-		if d.err != nil {
-			break
 		}
 		s.Marks = append(s.Marks, m)
 	}

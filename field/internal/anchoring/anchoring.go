@@ -8,7 +8,6 @@ import (
 	"image"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 
 	"sightline/vision"
@@ -162,10 +161,14 @@ func (a *Anchoring) Down() (down geom.Vec3, world string, ok bool) {
 func (a *Anchoring) Save(path, machine string, body func(mark string) (string, bool)) error {
 	s := a.tracker.Save()
 	s.Machine = machine
-	s.Marks = slices.DeleteFunc(s.Marks, func(m mapping.SavedMark) bool { _, keep := body(m.ID); return !keep })
-	for i, m := range s.Marks {
-		s.Marks[i].Body, _ = body(m.ID)
+	kept := s.Marks[:0]
+	for _, m := range s.Marks {
+		var keep bool
+		if m.Body, keep = body(m.ID); keep {
+			kept = append(kept, m)
+		}
 	}
+	s.Marks = kept
 	return mapping.WriteFile(path, s)
 }
 
