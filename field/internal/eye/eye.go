@@ -5,6 +5,7 @@ package eye
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,8 +86,8 @@ type Eye struct {
 	counts  Counts
 
 	syncing sync.WaitGroup
-	oneSync sync.Mutex    // at a time
-	synced  chan struct{} // closed when the machine's map was looked for in the library; nil when it was recalled
+	oneSync sync.Mutex      // at a time
+	synced  <-chan struct{} // closed when the machine's map was looked for in the library; nil when it was recalled
 }
 
 // Counts says what the eye did.
@@ -171,21 +172,21 @@ func (y *Eye) prepare(f capture.Frame) error {
 
 // learnSizes tells the tracker of markers on machines, so that the map becomes metric.
 func (y *Eye) learnSizes() {
-	whose := map[int]string{}
-	for _, m := range y.cfg.Machines.Births() {
-		if m.Marker < 0 || m.MarkerSize <= 0 {
+	births := y.cfg.Machines.Births()
+	for i, m := range births {
+		if m.Marker < 0 || m.MarkerSize <= 0 || y.sizes[m.Marker] == m.MarkerSize {
 			continue
 		}
-		if first, taken := whose[m.Marker]; taken {
-			if y.sizes[m.Marker] != m.MarkerSize && !y.warned[m.Marker] {
-				y.warned[m.Marker] = true
-				y.cfg.Logger.Warn("two machines say that they carry the same marker, in two sizes: give one of them another number", "marker", m.Marker, "taken", first, "left", m.Name)
+		first := slices.IndexFunc(births, func(o devices.Machine) bool { return o.Marker == m.Marker && o.MarkerSize > 0 })
+		switch {
+		case first == i:
+			if y.tracker.SetMarker(m.Marker, m.MarkerSize) {
+				y.sizes[m.Marker] = m.MarkerSize
 			}
-			continue
-		}
-		whose[m.Marker] = m.Name
-		if y.sizes[m.Marker] != m.MarkerSize && y.tracker.SetMarker(m.Marker, m.MarkerSize) {
-			y.sizes[m.Marker] = m.MarkerSize
+		case births[first].MarkerSize != m.MarkerSize && !y.warned[m.Marker]:
+			y.warned[m.Marker] = true
+			y.cfg.Logger.Warn("two machines say that they carry the same marker, in two sizes: give one of them another number",
+				"marker", m.Marker, "taken", births[first].Name, "left", m.Name)
 		}
 	}
 }

@@ -38,16 +38,14 @@ func (y *Eye) remember() {
 		y.recallFile(path)
 		return
 	}
-	done := make(chan struct{})
-	y.synced = done
-	y.sync(path, func() { close(done) })
+	y.synced = y.sync(path)
 }
 
-// sync brings a map file and the library together, beside the frames.
-func (y *Eye) sync(path string, then func()) {
-	machine := y.machine
+// sync brings a map file and the library together, beside the frames. What it returns is closed then.
+func (y *Eye) sync(path string) <-chan struct{} {
+	machine, done := y.machine, make(chan struct{})
 	y.syncing.Go(func() {
-		defer then()
+		defer close(done)
 		y.oneSync.Lock()
 		defer y.oneSync.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), syncTime)
@@ -60,6 +58,7 @@ func (y *Eye) sync(path string, then func()) {
 			y.cfg.Logger.Warn("the map on this device and the relay's could not be brought together; with the next visit", "err", err)
 		}
 	})
+	return done
 }
 
 // recallSynced reads the maps of earlier visits as soon as the library has been asked.
@@ -160,7 +159,7 @@ func (y *Eye) save() {
 	}
 	y.cfg.Logger.Info("the map is kept for the next visit", "file", path)
 	if y.cfg.Library != nil {
-		y.sync(path, func() {})
+		y.sync(path)
 	}
 }
 

@@ -97,8 +97,11 @@ func (l *Library) sync(ctx context.Context, machine, at, file string) error {
 	}
 	if theirs != nil {
 		got, err := mapping.Decode(theirs)
-		if err != nil || got.Machine != machine {
-			return fmt.Errorf("what the relay has is not the map of that machine: %w; delete it there", errors.Join(err, errors.New("it says "+got.Machine)))
+		if err == nil && got.Machine != machine {
+			err = fmt.Errorf("it is of machine %q", got.Machine)
+		}
+		if err != nil {
+			return fmt.Errorf("what the relay has cannot be taken, delete it there: %w", err)
 		}
 		if !changed {
 			l.Log.Info("the map of the machine comes from the relay", "machine", machine, "bytes", len(theirs))
