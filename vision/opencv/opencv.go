@@ -78,11 +78,11 @@ type Pyramid struct {
 	width, height int
 }
 
-// window is the side, in pixels, of the patch that Flow follows, and Halvings how often a pyramid's picture is halved: a
+// window is the side, in pixels, of the patch that Flow follows, and levels how often a pyramid's picture is halved: a
 // guess may be off by about half a window at the coarsest scale, 10·2³ = 80 px.
 const (
-	window   = 21
-	Halvings = 3
+	window = 21
+	levels = 3
 )
 
 // NewPyramid copies a grey picture and builds its pyramid.
@@ -94,7 +94,7 @@ func NewPyramid(g *image.Gray) (*Pyramid, error) {
 	var e cError
 	msg, n := e.args()
 	c := C.sl_pyramid_new((*C.uchar)(unsafe.Pointer(&g.Pix[g.PixOffset(b.Min.X, b.Min.Y)])),
-		C.int(b.Dx()), C.int(b.Dy()), C.int(g.Stride), window, Halvings, msg, n)
+		C.int(b.Dx()), C.int(b.Dy()), C.int(g.Stride), window, levels, msg, n)
 	if c == nil {
 		return nil, e.wrap("buildOpticalFlowPyramid")
 	}
@@ -114,7 +114,7 @@ func (p *Pyramid) Close() {
 // Flow follows points from this picture to another, each from its guess, by pyramidal Lucas-Kanade. It
 // returns where they went and which were found. guess must be as long as at.
 //
-// It begins where the pictures are halved so many times, at most Halvings: guesses may be off by about 10 px times two
+// It begins where the pictures are halved so many times, at most levels: guesses may be off by about 10 px times two
 // to the power of that.
 func (p *Pyramid) Flow(to *Pyramid, at, guess []geom.Vec2, halvings int) ([]geom.Vec2, []bool, error) {
 	if len(at) == 0 {
@@ -123,7 +123,7 @@ func (p *Pyramid) Flow(to *Pyramid, at, guess []geom.Vec2, halvings int) ([]geom
 	a, f, ok := floats(at), floats(guess), make([]C.uchar, len(at))
 	var e cError
 	msg, n := e.args()
-	if C.sl_flow(p.c, to.c, &a[0], &f[0], C.int(len(at)), window, C.int(min(halvings, Halvings)), &ok[0], msg, n) < 0 {
+	if C.sl_flow(p.c, to.c, &a[0], &f[0], C.int(len(at)), window, C.int(min(halvings, levels)), &ok[0], msg, n) < 0 {
 		return nil, nil, e.wrap("calcOpticalFlowPyrLK")
 	}
 	return points(f), bools(ok), nil
@@ -154,6 +154,6 @@ const cornerQuality = 0.003
 func (p *Pyramid) Small() *image.Gray {
 	w, h := (p.width+7)/8, (p.height+7)/8
 	g := image.NewGray(image.Rect(0, 0, w, h))
-	C.sl_level(p.c, Halvings, (*C.uchar)(&g.Pix[0]), C.int(w), C.int(h))
+	C.sl_level(p.c, levels, (*C.uchar)(&g.Pix[0]), C.int(w), C.int(h))
 	return g
 }

@@ -50,7 +50,7 @@ func TestFlowFindsASubPixelShift(t *testing.T) {
 	if err != nil || len(at) < 40 {
 		t.Fatalf("%d corners, %v", len(at), err)
 	}
-	found, ok, err := a.Flow(b, at, at, Halvings)
+	found, ok, err := a.Flow(b, at, at, levels)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -233,7 +233,7 @@ func TestBadPicturesAreErrors(t *testing.T) {
 		t.Error("a picture of 20x20 pixels was taken")
 	}
 	p := pyramid(t, blobs(geom.Vec2{}))
-	if _, _, err := p.Flow(p, nil, nil, Halvings); err != nil {
+	if _, _, err := p.Flow(p, nil, nil, levels); err != nil {
 		t.Errorf("no points: %v", err)
 	}
 	before := LivePyramids()
@@ -265,7 +265,7 @@ func BenchmarkFlow400(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := p.Flow(q, at, at, Halvings); err != nil {
+		if _, _, err := p.Flow(q, at, at, levels); err != nil {
 			b.Fatal(err)
 		}
 	}

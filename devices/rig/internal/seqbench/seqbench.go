@@ -25,7 +25,7 @@ type Config struct {
 	Sequence  []string      `type:"existingdir" help:"Measure this sequence folder as well (rgb, depth, poses.txt, camera.txt). May be given again."`
 	Only      string        `help:"Only rows whose name matches this regular expression; 'folder' is those of --sequence."`
 	Hour      time.Duration `default:"6m" help:"How much of an hour the last row plays; 1h is 108,000 frames."`
-	Sync      bool          `default:"true" negatable:"" help:"Map in step with the frames, so that a run repeats exactly; the time of a frame then includes its mapping."`
+	Sync      bool          `default:"true" negatable:"" help:"Map in step with the frames, so that a run repeats exactly; the time of a frame is without it either way."`
 	JSON      string        `name:"json" help:"Write the table as JSON here."`
 	Keep      string        `help:"Leave each row's anchors, marks and trajectory under this folder."`
 }
